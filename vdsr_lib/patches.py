@@ -1,0 +1,116 @@
+"""From whole images to patch tensors that stay on the device; augmentation on the fly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .degradation import degrade, modcrop
+from .errors import InputError
+from .images import luma, to_uint8
+
+
+@dataclass(frozen=True, eq=False)
+class Patches:
+    """All training pairs, in tensors on one device.
+
+    Attributes:
+        interpolated: `(N, 1, P, P)` float32 in [0, 1], the network's input.
+        high_res: `(N, 1, P, P)` float32 in [0, 1], the target.
+        scale: `(N,)` int64, the scale that each pair was made with.
+    """
+
+    interpolated: Tensor
+    high_res: Tensor
+    scale: Tensor
+
+    def __len__(self) -> int:
+        return len(self.scale)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors are."""
+        return self.scale.device
+
+    def to(self, device: torch.device | str) -> Patches:
+        """The same patches on another device."""
+        return Patches(self.interpolated.to(device), self.high_res.to(device), self.scale.to(device))
+
+    def batch(self, index: Tensor, symmetry: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The pairs at `index`, each turned and flipped by its own element of the dihedral group.
+
+        Args:
+            index: `(B,)` int64 in [0, N).
+            symmetry: `(B,)` int64 in [0, 8), or None for the patches as they are.
+
+        Returns: `(interpolated, high_res)`, each `(B, 1, P, P)`.
+        """
+        index = index.to(self.device)
+        pair = torch.cat([self.interpolated[index], self.high_res[index]], dim=1)  # (B, 2, P, P)
+        if symmetry is not None:
+            pair = apply_symmetry(pair, symmetry.to(self.device))
+        return pair[:, :1], pair[:, 1:]
+
+
+def apply_symmetry(images: Tensor, symmetry: Tensor) -> Tensor:
+    """Transform each square image of a batch by one of the eight symmetries of the square.
+
+    Args:
+        images: `(B, C, P, P)`.
+        symmetry: `(B,)` int64 in [0, 8): bit 0 flips left-right, bit 1 up-down, bit 2 transposes
+            (after the flips), which makes every rotation by 90°.
+
+    Paper: section 4.1, "rotation or flip". Chapter: 7.
+    """
+    bit = symmetry.view(-1, 1, 1, 1)
+    images = torch.where((bit & 1).bool(), images.flip(-1), images)
+    images = torch.where((bit & 2).bool(), images.flip(-2), images)
+    return torch.where((bit & 4).bool(), images.transpose(-1, -2), images)
+
+
+def extract_patches(
+    images: Iterable[np.ndarray],
+    scales: Sequence[int] = (2, 3, 4),
+    *,
+    size: int = 41,
+    stride: int = 41,
+) -> Patches:
+    """Degrade whole images, then cut them into patches.
+
+    The order matters: a patch cut first would be filtered with a made-up border, 4 pixels wide at ×2.
+
+    Args:
+        images: uint8 `(H, W)` or `(H, W, 3)`.
+        scales: whole numbers ≥ 1; the patches of all of them come mixed in one set.
+        size, stride: in pixels. The paper's patches are as large as the receptive field, 41, and do
+            not overlap.
+
+    Returns: `Patches` on the CPU, ordered by image, scale, row, column.
+    Errors: `InputError` on a size or stride < 1, no scales, or when no image gives a patch.
+    Paper: section 4.1. Chapter: 7.
+    """
+    if size < 1 or stride < 1 or not scales:
+        raise InputError(f"wanted size >= 1, stride >= 1 and scales, got {size}, {stride}, {tuple(scales)}")
+    inputs, targets, of_scale = [], [], []
+    for image in images:
+        # The luma is rounded to 8 bits, as MATLAB's rgb2ycbcr gives it for an 8-bit image.
+        y = to_uint8(luma(image)).astype(np.float64) / 255
+        for scale in scales:
+            if min(y.shape) < max(size, scale):
+                continue
+            high_res = modcrop(y, scale)
+            pair = torch.from_numpy(np.stack([degrade(high_res, scale).interpolated, high_res]).astype(np.float32))
+            if min(high_res.shape) < size:
+                continue
+            tiles = pair.unfold(1, size, stride).unfold(2, size, stride)  # (2, rows, columns, P, P)
+            tiles = tiles.reshape(2, -1, 1, size, size)
+            inputs.append(tiles[0])
+            targets.append(tiles[1])
+            of_scale.append(torch.full((tiles.shape[1],), scale))
+    if not inputs:
+        raise InputError(f"no image is large enough for a {size}x{size} patch")
+    return Patches(torch.cat(inputs), torch.cat(targets), torch.cat(of_scale))
