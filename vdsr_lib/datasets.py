@@ -89,9 +89,7 @@ def fetch(name: str, *, progress: bool = False) -> Path:
         return path
     try:
         # pooch writes to a temporary file beside the target and moves it only when the hash is right.
-        pooch.retrieve(
-            entry.url, f"sha256:{entry.sha256}", fname=path.name, path=path.parent, progressbar=progress
-        )
+        pooch.retrieve(entry.url, f"sha256:{entry.sha256}", fname=path.name, path=path.parent, progressbar=progress)
     except ValueError as error:
         raise ChecksumError(f"{entry.url}: {' '.join(str(error).split())}") from None
     except (OSError, ImportError) as error:

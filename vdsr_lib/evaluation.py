@@ -154,9 +154,7 @@ def reconstruct(
     return Reconstruction(output, planes[..., 0])
 
 
-def score(
-    image: np.ndarray, scale: int, network: Network | None = None, protocol: str | Protocol = "authors"
-) -> Score:
+def score(image: np.ndarray, scale: int, network: Network | None = None, protocol: str | Protocol = "authors") -> Score:
     """PSNR and SSIM of one image; arguments as in `reconstruct`."""
     p = get_protocol(protocol)
     result = reconstruct(image, scale, network, p)
@@ -194,9 +192,7 @@ def evaluate(
 
 def mean_score(scores: Mapping[str, Score]) -> Score:
     """The mean of PSNRs and of SSIMs over images, as every table of the paper has it."""
-    return Score(
-        float(np.mean([s.psnr for s in scores.values()])), float(np.mean([s.ssim for s in scores.values()]))
-    )
+    return Score(float(np.mean([s.psnr for s in scores.values()])), float(np.mean([s.ssim for s in scores.values()])))
 
 
 def _to_ycbcr(image: np.ndarray, p: Protocol) -> np.ndarray:

@@ -17,9 +17,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from .errors import ImageError, InputError
 
 # ITU-R BT.601 with headroom, as in MATLAB's rgb2ycbcr: rows give Y, Cb, Cr from R, G, B in [0, 1].
-YCBCR_FROM_RGB = np.array(
-    [[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]]
-)
+YCBCR_FROM_RGB = np.array([[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]])
 YCBCR_OFFSET = np.array([16.0, 128.0, 128.0])
 
 # More pixels than this are taken for a decompression bomb: 16 times a 6000×4000 photograph.
@@ -106,9 +104,7 @@ def open_image(path: str | os.PathLike) -> Image.Image:
             image = Image.open(path)
             with image:
                 if image.width * image.height > MAX_PIXELS:
-                    raise ImageError(
-                        f"{path}: {image.width}x{image.height} pixels is more than {MAX_PIXELS:,}"
-                    )
+                    raise ImageError(f"{path}: {image.width}x{image.height} pixels is more than {MAX_PIXELS:,}")
                 image.load()
                 upright = ImageOps.exif_transpose(image)
     except FileNotFoundError:

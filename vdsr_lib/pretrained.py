@@ -137,7 +137,9 @@ def load(name: str) -> VDSR | SRCNN:
         return load_file(_shipped_path(name))
     if name.endswith(".safetensors"):
         return load_file(name)
-    raise WeightsError(f"no weights named {name!r}; there are {', '.join([*shipped(), AUTHORS])}, or a .safetensors file")
+    raise WeightsError(
+        f"no weights named {name!r}; there are {', '.join([*shipped(), AUTHORS])}, or a .safetensors file"
+    )
 
 
 def _shipped_path(name: str) -> Path:
