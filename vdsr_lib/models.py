@@ -87,7 +87,7 @@ class SRCNN(nn.Module):
             raise InputError(f"kernels must be three odd sides, got {kernels!r}")
         if padding not in ("same", "valid"):
             raise InputError(f"padding must be 'same' or 'valid', got {padding!r}")
-        self.kernels, self.widths, self.padding = tuple(kernels), tuple(widths), padding
+        self.kernels, self.widths, self.padding = kernels, widths, padding
         channels = (1, *widths, 1)
         self.convs = nn.ModuleList(
             nn.Conv2d(channels[k], channels[k + 1], kernels[k], padding=kernels[k] // 2 if padding == "same" else 0)

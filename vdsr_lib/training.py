@@ -178,15 +178,26 @@ def residual_loss(prediction: Tensor, target: Tensor, kind: str = "l2") -> Tenso
     mean another thing.
 
     Args:
-        prediction, target: `(B, 1, P, P)`.
+        prediction: `(B, 1, Q, Q)`.
+        target: `(B, 1, P, P)`, P ≥ Q. A network without padding returns less than it was given; it is
+            compared with the middle of the target.
         kind: `"l2"`, or `"l1"` for the mean absolute error.
 
     Paper: section 3.2 and 4.1, the loss ½‖r − f(x)‖². Chapters: 5, 6.
     """
-    error = prediction.float() - target
+    error = prediction.float() - crop_like(target, prediction)
     if kind == "l1":
         return error.abs().mean()
     return 0.5 * error.square().sum() / len(error)
+
+
+def crop_like(image: Tensor, other: Tensor) -> Tensor:
+    """The middle of `image` `(..., P, P)` as large as `other` `(..., Q, Q)`."""
+    rows, columns = (a - b for a, b in zip(image.shape[-2:], other.shape[-2:], strict=True))
+    if rows < 0 or columns < 0 or rows % 2 or columns % 2:
+        raise InputError(f"cannot centre {tuple(other.shape)} in {tuple(image.shape)}")
+    top, left = rows // 2, columns // 2
+    return image[..., top : image.shape[-2] - top, left : image.shape[-1] - left]
 
 
 @lru_cache(maxsize=2)
@@ -321,7 +332,7 @@ def train(
                         "loss": loss_value,
                         "learning_rate": rate,
                         "clipped_share": float(clipped),
-                        "residual_std": float((prediction.detach().float() - x).std()),
+                        "residual_std": float((prediction.detach().float() - crop_like(x, prediction)).std()),
                         "samples_per_second": (state.step - logged_step) * config.batch_size / (now - logged_at),
                     }
                 )
@@ -448,9 +459,14 @@ class Checkpointer:
         self._last = time.monotonic()
 
     def __call__(self, state: TrainingState) -> None:
-        if state.is_main and (state.finished or time.monotonic() - self._last >= self.seconds):
+        if state.finished or time.monotonic() - self._last >= self.seconds:
+            self.save(state)
+
+    def save(self, state: TrainingState) -> None:
+        """Write a checkpoint now, from the main process."""
+        if state.is_main:
             save_checkpoint(state, self.path)
-            self._last = time.monotonic()
+        self._last = time.monotonic()
 
 
 class Validator:

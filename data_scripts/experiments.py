@@ -1,0 +1,197 @@
+"""Every experiment of the paper, each a named, frozen configuration; the order here is the queue's order.
+
+What the paper says is the default of `TrainingConfig`; only what differs stands here. Where it is silent
+(θ, the search for it), the choice is ours and `shows` says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+from vdsr_lib.errors import InputError
+from vdsr_lib.training import TrainingConfig
+
+LEARNING_RATES = (0.1, 0.01, 0.001)
+SCALE_SETS = ((2,), (3,), (4,), (2, 3), (2, 4), (3, 4), (2, 3, 4))
+DEPTHS = (5, 8, 10, 15, 20)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One run.
+
+    Attributes:
+        name: of the record and the weights.
+        shows: which table, figure or question it belongs to.
+        model: what `pretrained.build` takes.
+        config: the training.
+        training_set: `"T91"`, or `"291"` for T91 with BSD200.
+        scales: that patches are made for, mixed.
+        patch, stride: in pixels.
+        held_out: every so many-th training image is kept out for validation; 0 keeps none out.
+        curve: `(set, scales)` scored along the way; the held-out images if `held_out` is set.
+        curve_every_epochs: how often.
+        final: `(set, scales)` scored by the authors' protocol at the end, on the last weights.
+        ships: its weights go into the package.
+    """
+
+    name: str
+    shows: str
+    model: Mapping[str, Any]
+    config: TrainingConfig = field(default_factory=TrainingConfig)
+    training_set: str = "T91"
+    scales: tuple[int, ...] = (2,)
+    patch: int = 41
+    stride: int = 41
+    held_out: int = 0
+    curve: tuple[str, tuple[int, ...]] = ("Set5", (2,))
+    curve_every_epochs: float = 1.0
+    final: tuple[tuple[str, tuple[int, ...]], ...] = (("Set5", (2,)),)
+    ships: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """The whole configuration as JSON values, for the record."""
+        return asdict(replace(self, model=dict(self.model)))
+
+
+def vdsr(depth: int = 20, residual: bool = True) -> Mapping[str, Any]:
+    """A VDSR as `pretrained.build` takes it."""
+    return MappingProxyType({"kind": "VDSR", "depth": depth, "width": 64, "residual": residual, "bias": True})
+
+
+def _queue() -> list[Experiment]:
+    ours = TrainingConfig()
+    all_scales = (2, 3, 4)
+    queue: list[Experiment] = []
+
+    # (a) The search for θ: two epochs, depth 10, on a decade grid; and what no clip does.
+    def search(theta: float, rate: float) -> Experiment:
+        config = replace(ours, epochs=2, learning_rate=rate, theta=theta, log_every=1)
+        name = f"theta-{theta:.0e}-lr{rate:g}".replace("e-0", "e-")
+        return Experiment(name, "search for θ", vdsr(10), config, curve_every_epochs=1)
+
+    queue += [search(theta, 0.1) for theta in (1e-4, 1e-5, 1e-3, 1e-6)]
+    for rate in LEARNING_RATES:
+        config = replace(ours, epochs=2, learning_rate=rate, clip="none", log_every=1)
+        queue.append(Experiment(f"noclip-lr{rate:g}", "chapter 6, divergence", vdsr(10), config))
+
+    # (b) Table 1 and the learning-rate figure: depth 10, T91, ×2, 80 epochs.
+    def table1(residual: bool, rate: float, seed: int = 0) -> Experiment:
+        kind = "residual" if residual else "plain"
+        config = replace(ours, learning_rate=rate, seed=seed)
+        name = f"table1-{kind}-lr{rate:g}" + (f"-seed{seed}" if seed else "")
+        return Experiment(name, "table 1", vdsr(10, residual), config)
+
+    queue.append(table1(True, 0.1))
+    queue += [search(theta, rate) for rate in (0.01, 0.001) for theta in (1e-4, 1e-5, 1e-3)]
+    queue += [table1(False, 0.1), table1(True, 0.001), table1(False, 0.001), table1(True, 0.01), table1(False, 0.01)]
+
+    # (c) The weights that ship: one net for all scales, the 291 images, chosen on held-out training images.
+    modern = TrainingConfig(
+        steps=30_000,
+        batch_size=16,
+        optimizer="adam",
+        learning_rate=5e-4,
+        weight_decay=0.0,
+        schedule="cosine",
+        warmup_steps=200,
+        clip="norm",
+        max_norm=1.0,
+        loss="l1",
+        augment=True,
+        ema=0.999,
+        log_every=20,
+    )
+    tests = tuple((name, all_scales) for name in ("Set5", "Set14", "B100"))
+    queue.append(
+        Experiment(
+            "vdsr-291",
+            "table 3, the shipped weights (modern recipe)",
+            vdsr(20),
+            modern,
+            "291",
+            all_scales,
+            held_out=24,
+            curve=("held-out", all_scales),
+            curve_every_epochs=0.25,
+            final=tests,
+            ships=True,
+        )
+    )
+
+    # (d) SRCNN 9-1-5 under the same trainer, with and without its own layer-wise rate.
+    srcnn = MappingProxyType({"kind": "SRCNN", "kernels": [9, 1, 5], "widths": [64, 32], "padding": "valid"})
+    for factor in (0.1, 1.0):
+        config = replace(
+            ours, steps=20_000, learning_rate=1e-4, clip="none", schedule="constant", weight_decay=0.0,
+            last_layer_factor=factor,
+        )  # fmt: skip
+        name = "srcnn-915" + ("" if factor == 0.1 else "-one-rate")
+        final = (("Set5", (3,)),)
+        queue.append(
+            Experiment(name, "chapter 3, table 3's SRCNN", srcnn, config, scales=(3,), patch=33, stride=14,
+                       curve=("Set5", (3,)), final=final, ships=factor == 0.1)
+        )  # fmt: skip
+
+    # (e) Depth: the same steps for each; and plain nets, to show what fails.
+    def deep(depth: int, residual: bool = True) -> Experiment:
+        kind = "depth" if residual else "plain-depth"
+        set5 = ("Set5", all_scales)
+        return Experiment(f"{kind}-{depth:02d}", "the depth figure", vdsr(depth, residual), ours,
+                          scales=all_scales, curve=set5, curve_every_epochs=4, final=(set5,))  # fmt: skip
+
+    queue += [deep(depth) for depth in (5, 20, 10, 8, 15)]
+    queue += [deep(depth, residual=False) for depth in (5, 20)]
+
+    # (f) Table 2: which scales a net was trained on.
+    def table2(scales: tuple[int, ...]) -> Experiment:
+        name = "table2-" + "".join(map(str, scales))
+        set5 = ("Set5", all_scales)
+        return Experiment(name, "table 2", vdsr(20), ours, scales=scales, curve=set5,
+                          curve_every_epochs=4, final=(set5,))  # fmt: skip
+
+    queue += [table2(scales) for scales in ((2, 3, 4), (2,), (3,), (4,), (2, 3), (2, 4), (3, 4))]
+
+    # (g) Second and third seeds of the cheap rows.
+    queue += [table1(residual, 0.1, seed) for seed in (1, 2) for residual in (True, False)]
+
+    # (h) The paper's own recipe on the 291 set.
+    queue.append(
+        Experiment("paper-291", "table 3, the paper's recipe", vdsr(20), replace(ours, augment=True), "291",
+                   all_scales, curve=("Set5", all_scales), curve_every_epochs=1, final=tests)
+    )  # fmt: skip
+    return queue
+
+
+EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType({e.name: e for e in _queue()})
+
+
+def get_experiment(name: str) -> Experiment:
+    """An experiment by name. Errors: `InputError` for an unknown one."""
+    if name not in EXPERIMENTS:
+        raise InputError(f"no experiment named {name!r}; see --status for all {len(EXPERIMENTS)}")
+    return EXPERIMENTS[name]
+
+
+def miniature(experiment: Experiment) -> Experiment:
+    """The same experiment made small enough to run in seconds, for tests: few steps, a small net."""
+    model = dict(experiment.model)
+    if model["kind"] == "VDSR":
+        model |= {"depth": min(4, model["depth"]), "width": 8}
+    else:
+        model |= {"widths": [8, 4]}
+    config = replace(experiment.config, steps=6, batch_size=8, precision="fp32", log_every=2, warmup_steps=0)
+    return replace(
+        experiment,
+        model=MappingProxyType(model),
+        config=config,
+        training_set="embedded",
+        held_out=0,
+        curve=("embedded", experiment.curve[1]),
+        curve_every_epochs=1000,
+        final=tuple(("embedded", scales) for _, scales in experiment.final[:1]),
+        ships=False,
+    )

@@ -1,0 +1,295 @@
+"""Run the paper's experiments: `python -m data_scripts.reproduce NAME | --queue | --status`.
+
+A run is resumed from its checkpoint, and skipped when it is done. A run that is asked to stop (Ctrl-C,
+SIGTERM) writes its checkpoint and a record of what it reached, marked partial; `kill -9` loses at most
+the minutes since the last checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from vdsr_lib import datasets, evaluation, pretrained, runs
+from vdsr_lib.errors import DivergedError, VdsrError
+from vdsr_lib.models import SRCNN
+from vdsr_lib.patches import Patches, extract_patches
+from vdsr_lib.training import (
+    Callback,
+    Checkpointer,
+    Progress,
+    TrainingState,
+    Validator,
+    default_fabric,
+    resolve_precision,
+    train,
+)
+
+from .experiments import EXPERIMENTS, Experiment, get_experiment, miniature
+
+REPOSITORY = Path(__file__).parents[1]
+ASSETS = REPOSITORY / "vdsr_lib" / "assets"
+CHECKPOINTS = Path(__file__).parent / "checkpoints"
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where a run writes: its record, its weights, its checkpoint."""
+
+    runs: Path = ASSETS / "runs"
+    weights: Path = ASSETS / "weights"
+    checkpoints: Path = CHECKPOINTS
+
+    def record(self, name: str) -> Path:
+        return self.runs / f"{name}.json"
+
+    def weight_file(self, name: str) -> Path:
+        return self.weights / f"{name}.safetensors"
+
+    def checkpoint(self, name: str) -> Path:
+        return self.checkpoints / f"{name}.safetensors"
+
+
+def load_images(set_name: str) -> dict[str, np.ndarray]:
+    """A set by name; `"embedded"` are scikit-image's own pictures, which need no download."""
+    if set_name != "embedded":
+        return datasets.load_set(set_name)
+    from skimage import data
+
+    return {"camera": data.camera()[128:384, 128:384], "astronaut": data.astronaut()[:256, :256]}
+
+
+def split(images: Mapping[str, np.ndarray], held_out: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """`(training, held out)`: every `held_out`-th image in name order is kept out; 0 keeps none."""
+    names = sorted(images)
+    kept_out = set(names[held_out // 2 :: held_out]) if held_out else set()
+    return (
+        {n: images[n] for n in names if n not in kept_out},
+        {n: images[n] for n in names if n in kept_out},
+    )
+
+
+def score_sets(network: nn.Module, sets: Mapping[str, tuple[Mapping[str, np.ndarray], tuple[int, ...]]]) -> dict:
+    """`scores[set][scale][image]` of a network by the authors' protocol, as a record holds them."""
+    scores: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
+    for name, (images, scales) in sets.items():
+        result = evaluation.evaluate(images, scales, network)
+        scores[name] = {
+            str(scale): {image: {"psnr": s.psnr, "ssim": s.ssim} for image, s in per_image.items()}
+            for scale, per_image in result.items()
+        }
+    return scores
+
+
+def machine() -> str:
+    """The class of machine, without its name: processor or card, threads."""
+    if torch.cuda.is_available():
+        return f"{torch.cuda.get_device_name()} x{torch.cuda.device_count()}"
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    name = str(capabilities.get("cpu_name") or platform.processor())
+    simd = torch.backends.cpu.get_cpu_capability()
+    return f"{name} ({simd}), {torch.get_num_threads()} threads"
+
+
+def commit() -> str:
+    """The short hash of the checkout, with `+` when tracked files differ from it; empty outside git."""
+    try:
+        head = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+        ).stdout.strip()
+        changed = subprocess.run(
+            ["git", "diff", "--quiet", "HEAD", "--", "vdsr_lib", "data_scripts"], cwd=REPOSITORY, check=False
+        ).returncode
+        return head + ("+" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def prepare(experiment: Experiment) -> tuple[Patches, dict[str, np.ndarray]]:
+    """`(patches, images to score along the way)` of an experiment."""
+    training, held_out = split(load_images(experiment.training_set), experiment.held_out)
+    patches = extract_patches(training.values(), experiment.scales, size=experiment.patch, stride=experiment.stride)
+    return patches, held_out or load_images(experiment.curve[0])
+
+
+def padded(network: nn.Module) -> nn.Module:
+    """The network as it is evaluated: an SRCNN trained without padding gets zeros around its input."""
+    if isinstance(network, SRCNN) and network.padding == "valid":
+        same = SRCNN(network.kernels, network.widths)
+        same.load_state_dict(network.state_dict())
+        return same.to(next(network.parameters()).device).eval()
+    return network
+
+
+def run(
+    experiment: Experiment,
+    folders: Folders = Folders(),
+    *,
+    checkpoint_seconds: float = 240.0,
+    progress: bool = True,
+    command: str = "",
+) -> runs.RunRecord:
+    """Run or resume one experiment to its end, and write its record and weights.
+
+    Returns: the record; `status` is `"done"`, `"diverged"`, or `"partial"` when it was stopped by a signal.
+    Errors: `DataError` when its images cannot be had; `TrainingError` for a foreign checkpoint.
+    """
+    for folder in (folders.runs, folders.weights, folders.checkpoints):
+        folder.mkdir(parents=True, exist_ok=True)
+    patches, curve_images = prepare(experiment)
+    torch.manual_seed(experiment.config.seed)
+    model = pretrained.build(experiment.model)
+    fabric = default_fabric(experiment.config.precision)
+
+    def record(status: str, history: list[dict[str, Any]], seconds: float, scores: dict) -> runs.RunRecord:
+        entry = runs.RunRecord(
+            name=experiment.name,
+            status=status,
+            steps_done=history[-1]["step"] if history else 0,
+            steps_planned=experiment.config.total_steps(len(patches)),
+            model=dict(experiment.model),
+            config=experiment.as_dict(),
+            seed=experiment.config.seed,
+            scores=scores,
+            curve=history,
+            seconds=round(seconds, 1),
+            machine=machine(),
+            precision=resolve_precision(experiment.config.precision, fabric.device),
+            torch_version=torch.__version__,
+            commit=commit(),
+            command=command or f"python -m data_scripts.reproduce {experiment.name}",
+            finished=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            samples=len(patches),
+        )
+        if fabric.is_global_zero:
+            runs.write_run(entry, folders.record(experiment.name))
+        return entry
+
+    stop: list[int] = []
+
+    def on_signal(number: int, frame: Any) -> None:
+        stop.append(number)
+
+    def stop_when_asked(state: TrainingState) -> None:
+        if stop:
+            checkpointer.save(state)
+            raise StopIteration
+
+    def score(network: nn.Module) -> dict[str, float]:
+        result = evaluation.evaluate(curve_images, experiment.curve[1], padded(network))
+        return {f"psnr_x{scale}": evaluation.mean_score(result[scale]).psnr for scale in experiment.curve[1]}
+
+    checkpointer = Checkpointer(folders.checkpoint(experiment.name), checkpoint_seconds)
+    callbacks: list[Callback] = [Validator(score, experiment.curve_every_epochs), checkpointer, stop_when_asked]
+    if progress:
+        callbacks.insert(1, Progress(desc=experiment.name, mininterval=5))
+    handlers = {s: signal.signal(s, on_signal) for s in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        state = train(
+            model, patches, experiment.config, callbacks, resume=folders.checkpoint(experiment.name), fabric=fabric
+        )
+    except DivergedError as error:
+        folders.checkpoint(experiment.name).unlink(missing_ok=True)
+        print(f"{experiment.name}: {error}", file=sys.stderr)
+        return record("diverged", error.history, 0.0, {})
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+    if not state.finished:
+        return record("partial", state.history, state.seconds, {})
+    model.load_state_dict(state.averaged_weights())
+    final = padded(model)
+    scores = score_sets(final, {name: (load_images(name), scales) for name, scales in experiment.final})
+    result = record("done", state.history, state.seconds, scores)
+    if fabric.is_global_zero:
+        about = {"experiment": experiment.name, "steps": state.step, "samples": len(patches), "commit": result.commit}
+        pretrained.save(final, folders.weight_file(experiment.name), **about)
+        folders.checkpoint(experiment.name).unlink(missing_ok=True)
+    return result
+
+
+def stored(name: str, folders: Folders) -> runs.RunRecord | None:
+    """The record of an experiment, or None when it was never run."""
+    path = folders.record(name)
+    return runs.read_run(path) if path.exists() else None
+
+
+def status_table(folders: Folders) -> str:
+    """One line an experiment, in the order of the queue."""
+    lines = [f"{'experiment':28} {'status':10} {'steps':>15}  {'hours':>6}  shows"]
+    for name, experiment in EXPERIMENTS.items():
+        record = stored(name, folders)
+        if record is None:
+            state, steps, hours = "not run", "-", "-"
+        else:
+            state, steps = record.status, f"{record.steps_done}/{record.steps_planned}"
+            hours = f"{record.seconds / 3600:.2f}"
+        lines.append(f"{name:28} {state:10} {steps:>15}  {hours:>6}  {experiment.shows}")
+    return "\n".join(lines)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line; see the module's docstring."""
+    parser = argparse.ArgumentParser(
+        prog="python -m data_scripts.reproduce", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="experiments to run, or to go on with")
+    parser.add_argument("--queue", action="store_true", help="run all that is not done yet, in order")
+    parser.add_argument("--status", action="store_true", help="list the experiments and what was reached")
+    parser.add_argument("--profile", choices=("full", "quick"), default="full", help="quick: a miniature of each")
+    parser.add_argument("--out", type=Path, help="write under this folder in place of the package (quick needs it)")
+    parser.add_argument("--checkpoint-seconds", type=float, default=240.0)
+    parser.add_argument("--no-progress", action="store_true")
+    arguments = parser.parse_args(argv)
+    if arguments.profile == "quick" and not arguments.out:
+        parser.error("--profile quick needs --out FOLDER, so that a miniature never replaces a real record")
+    out: Path | None = arguments.out
+    folders = Folders(out / "runs", out / "weights", out / "checkpoints") if out else Folders()
+    if arguments.status or not (arguments.names or arguments.queue):
+        print(status_table(folders))
+        return 0
+    try:
+        chosen = [get_experiment(name) for name in arguments.names]
+        if arguments.queue:
+            chosen += [e for e in EXPERIMENTS.values() if e not in chosen]
+        for experiment in chosen:
+            done = stored(experiment.name, folders)
+            if done is not None and done.status in ("done", "diverged"):
+                tqdm.write(f"{experiment.name}: {done.status} already", file=sys.stderr)
+                continue
+            if arguments.profile == "quick":
+                experiment = miniature(experiment)
+            command = f"python -m data_scripts.reproduce {experiment.name}"
+            command += " --profile quick" if arguments.profile == "quick" else ""
+            result = run(
+                experiment,
+                folders,
+                checkpoint_seconds=arguments.checkpoint_seconds,
+                progress=not arguments.no_progress,
+                command=command,
+            )
+            tqdm.write(f"{experiment.name}: {result.status}, {result.steps_done} steps", file=sys.stderr)
+            if result.status == "partial":
+                return 130
+    except VdsrError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
