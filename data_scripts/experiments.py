@@ -6,6 +6,7 @@ What the paper says is the default of `TrainingConfig`; only what differs stands
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
@@ -54,7 +55,7 @@ class Experiment:
 
     def as_dict(self) -> dict[str, Any]:
         """The whole configuration as JSON values, for the record."""
-        return asdict(replace(self, model=dict(self.model)))
+        return json.loads(json.dumps(asdict(replace(self, model=dict(self.model)))))
 
 
 def vdsr(depth: int = 20, residual: bool = True) -> Mapping[str, Any]:

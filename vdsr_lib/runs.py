@@ -175,3 +175,10 @@ def _from_json(text: str, source: str) -> RunRecord:
         return RunRecord(**content)
     except (json.JSONDecodeError, TypeError, KeyError) as error:
         raise DataError(f"{source}: is no run record ({error})") from None
+
+
+@lru_cache(maxsize=1)
+def ledger() -> tuple[Mapping[str, Any], ...]:
+    """The ledger's rows as `data_scripts.ledger` wrote them, in the paper's order. Chapter: 8."""
+    text = (resources.files("vdsr_lib") / "assets" / "ledger.json").read_text(encoding="utf-8")
+    return tuple(json.loads(text))

@@ -1,0 +1,290 @@
+"""The ledger: every table and figure of the paper, row by row, beside what we measured.
+
+`python -m data_scripts.ledger` reads the stored runs and the paper's numbers and writes
+`vdsr_lib/assets/ledger.json`; README and book take their tables from that one file. A row that was not
+reproduced stays, and says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from vdsr_lib import runs
+from vdsr_lib.errors import DataError
+from vdsr_lib.images import write_atomically
+
+from .experiments import EXPERIMENTS, LEARNING_RATES, SCALE_SETS
+from .reproduce import ASSETS
+
+LEDGER = ASSETS / "ledger.json"
+SETS = ("Set5", "Set14", "B100", "Urban100")
+
+# A published number and the same arithmetic on the same weights: only rounding may differ.
+EXACT = {"psnr": 0.01, "ssim": 0.0003}
+# A network trained anew, from another seed and on other hardware. The paper gives no spread; ours
+# between seeds is in the rows.
+TRAINED = {"psnr": 0.15, "ssim": 0.003}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One number of the paper, and ours.
+
+    Attributes:
+        item: table or figure.
+        row: which cell.
+        metric: `"psnr"` (dB) or `"ssim"`.
+        paper, confirmed: see `vdsr_lib.runs.Value`; None where the paper shows only a picture.
+        ours: mean over the seeds; None where nothing was run.
+        difference: ours − paper.
+        tolerance: that "reproduced" allows.
+        status: `"reproduced"`, `"above"`, `"below"`, `"partial"`, `"not yet run"`, `"not run here"`.
+        seeds: the value of each seed. spread: their standard deviation, None for one.
+        steps_done, steps_planned: of the first seed; 0 where nothing is trained.
+        machine, commit, command: of the first seed; the command alone where nothing was run.
+    """
+
+    item: str
+    row: str
+    metric: str
+    paper: float | None
+    confirmed: bool
+    ours: float | None
+    difference: float | None
+    tolerance: float
+    status: str
+    seeds: list[float]
+    spread: float | None
+    steps_done: int
+    steps_planned: int
+    machine: str
+    commit: str
+    command: str
+
+
+def make_row(
+    item: str,
+    row: str,
+    metric: str,
+    paper: runs.Value | None,
+    found: Iterable[tuple[float, runs.RunRecord]],
+    tolerance: float,
+    *,
+    command: str,
+    missing: str = "not yet run",
+    reached: bool = False,
+) -> Row:
+    """One row from the values found in runs, one a seed; see `Row`.
+
+    `reached` says that the row is a point on the way, such as epoch 10, which a run that is not
+    finished can have reached in full.
+    """
+    found = list(found)
+    values = [value for value, _ in found]
+    ours = round(statistics.fmean(values), 4) if values else None
+    difference = None if ours is None or paper is None else round(ours - paper.value, 4)
+    first = found[0][1] if found else None
+    if first is None:
+        status = missing
+    elif first.status == "partial" and not reached:
+        status = "partial"
+    elif difference is None:
+        status = "run"
+    else:
+        near = abs(difference) <= tolerance + 1e-9
+        status = "reproduced" if near else "above" if difference > 0 else "below"
+    return Row(
+        item=item,
+        row=row,
+        metric=metric,
+        paper=paper.value if paper else None,
+        confirmed=bool(paper and paper.confirmed),
+        ours=ours,
+        difference=difference,
+        tolerance=tolerance,
+        status=status,
+        seeds=[round(v, 4) for v in values] if len(values) > 1 else [],
+        spread=round(statistics.stdev(values), 4) if len(values) > 1 else None,
+        steps_done=first.steps_done if first else 0,
+        steps_planned=first.steps_planned if first else 0,
+        machine=first.machine if first else "",
+        commit=first.commit if first else "",
+        command=first.command if first else command,
+    )
+
+
+def all_seeds(name: str) -> list[runs.RunRecord]:
+    """The stored runs of an experiment and of its further seeds."""
+    names = [name, *(n for n in EXPERIMENTS if n.startswith(f"{name}-seed"))]
+    return [record for n in names if (record := runs.find_run(n)) is not None]
+
+
+def means(
+    records: Iterable[runs.RunRecord], set_name: str, scale: int, metric: str = "psnr"
+) -> Iterator[tuple[float, runs.RunRecord]]:
+    """`(mean over the set, record)` of each record that was scored there.
+
+    A partial run has no final scores; the last value of its curve stands in, if the curve is of that set.
+    """
+    for record in records:
+        try:
+            yield record.mean(set_name, scale, metric), record
+        except DataError:
+            _, values = record.series(f"psnr_x{scale}")
+            curve_set = record.config.get("curve", [""])[0]
+            if record.status == "partial" and metric == "psnr" and curve_set == set_name and values:
+                yield values[-1], record
+
+
+def at_epoch(record: runs.RunRecord, epoch: int, key: str = "psnr_x2") -> float | None:
+    """The validated value nearest below an epoch of the curve, None if it was not reached."""
+    epochs, values = record.series(key)
+    reached = [value for e, value in zip(epochs, values, strict=True) if epoch - 0.5 < e <= epoch + 0.5]
+    return reached[0] if reached else None
+
+
+def table1() -> Iterator[Row]:
+    """Residual against non-residual: Set5 ×2 at epochs 10, 20, 40, 80."""
+    for kind, network in (("residual", "residual"), ("plain", "non-residual")):
+        for rate in LEARNING_RATES:
+            name = f"table1-{kind}-lr{rate:g}"
+            for epoch in (10, 20, 40, 80):
+                found = [(v, r) for r in all_seeds(name) if (v := at_epoch(r, epoch)) is not None]
+                yield make_row(
+                    "table 1", f"{network}, γ = {rate:g}, epoch {epoch}", "psnr",
+                    runs.paper_table1(network, rate, epoch), found, TRAINED["psnr"],
+                    command=f"python -m data_scripts.reproduce {name}", reached=True,
+                )  # fmt: skip
+
+
+def table2() -> Iterator[Row]:
+    """Trained on some scales, tested on each."""
+    for trained_on in SCALE_SETS:
+        name = "table2-" + "".join(map(str, trained_on))
+        for scale in (2, 3, 4):
+            yield make_row(
+                "table 2", f"trained on {{{', '.join(map(str, trained_on))}}}, tested ×{scale}", "psnr",
+                runs.paper_table2(scale, trained_on), means(all_seeds(name), "Set5", scale), TRAINED["psnr"],
+                command=f"python -m data_scripts.reproduce {name}",
+            )  # fmt: skip
+
+
+def table3() -> Iterator[Row]:
+    """Bicubic, the authors' weights, SRCNN, our weights, and the paper's recipe, on every set and scale."""
+    methods = (
+        ("bicubic", "Bicubic", "bicubic", EXACT, SETS),
+        ("the authors' weights", "VDSR", "authors", EXACT, SETS),
+        ("SRCNN 9-1-5, ours", "SRCNN", "srcnn-915", TRAINED, ("Set5",)),
+        ("our weights, modern recipe", "VDSR", "vdsr-291", TRAINED, SETS),
+        ("our run of the paper's recipe", "VDSR", "paper-291", TRAINED, SETS),
+    )
+    for label, column, name, tolerance, sets in methods:
+        untrained = name in ("bicubic", "authors")
+        command = f"python -m data_scripts.{'authors_record' if untrained else 'reproduce ' + name}"
+        for set_name in sets:
+            for scale in (2, 3, 4) if column != "SRCNN" else (3,):
+                for metric in ("psnr", "ssim"):
+                    here = "not run here" if set_name == "Urban100" else "not yet run"
+                    yield make_row(
+                        "table 3", f"{label}, {set_name} ×{scale}", metric,
+                        runs.paper_table3(set_name, scale, column, metric),
+                        means(all_seeds(name), set_name, scale, metric), tolerance[metric],
+                        command=command, missing=here,
+                    )  # fmt: skip
+
+
+def figures() -> Iterator[Row]:
+    """The depth figure: the paper prints a picture, so there is no number to compare with."""
+    for name, experiment in EXPERIMENTS.items():
+        if experiment.shows == "the depth figure":
+            for scale in (2, 3, 4):
+                yield make_row(
+                    "depth figure", f"{name}, Set5 ×{scale}", "psnr", None, means(all_seeds(name), "Set5", scale),
+                    TRAINED["psnr"], command=f"python -m data_scripts.reproduce {name}",
+                )  # fmt: skip
+
+
+def build() -> list[Row]:
+    """Every row, from the stored runs as they are now."""
+    return [*table1(), *table2(), *table3(), *figures()]
+
+
+def write(path: Path = LEDGER) -> list[Row]:
+    """Write the ledger as JSON, one row a line, atomically."""
+    rows = build()
+    lines = ",\n".join(json.dumps(asdict(row), ensure_ascii=False, sort_keys=True) for row in rows)
+    write_atomically(path, lambda temporary: temporary.write_text(f"[\n{lines}\n]\n", encoding="utf-8"))
+    return rows
+
+
+def number(value: float | None, metric: str, confirmed: bool = True) -> str:
+    """A cell's text: two digits for dB, four for SSIM, `?` where the paper's value is unconfirmed."""
+    if value is None:
+        return "–"
+    return (f"{value:.2f}" if metric == "psnr" else f"{value:.4f}") + ("" if confirmed else "?")
+
+
+def markdown(rows: Iterable[Row], *, commands: bool = False) -> str:
+    """Rows as a Markdown table; PSNR and SSIM of one cell stay two rows."""
+    head = ["what", "metric", "paper", "ours", "difference", "status", "steps"] + (["command"] if commands else [])
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for row in rows:
+        difference = "–" if row.difference is None else f"{row.difference:+.{2 if row.metric == 'psnr' else 4}f}"
+        steps = f"{row.steps_done:,} of {row.steps_planned:,}" if row.steps_planned else "–"
+        cells = [
+            row.row, row.metric.upper(), number(row.paper, row.metric, row.confirmed or row.paper is None),
+            number(row.ours, row.metric), difference, row.status, steps,
+        ]  # fmt: skip
+        lines.append("| " + " | ".join(cells + ([f"`{row.command}`"] if commands else [])) + " |")
+    return "\n".join(lines)
+
+
+def results_table(rows: Iterable[Row]) -> str:
+    """The README's table: PSNR / SSIM of bicubic, the authors' weights and ours beside the paper's VDSR."""
+    cells = {(row.row, row.metric): row for row in rows if row.item == "table 3"}
+    lines = [
+        "| set | × | bicubic: paper | ours | VDSR: paper | authors' weights, measured here | our weights |",
+        "|---|---|---|---|---|---|---|",
+    ]
+
+    def pair(label: str, set_name: str, scale: int, which: str) -> str:
+        psnr, ssim = (cells[f"{label}, {set_name} ×{scale}", metric] for metric in ("psnr", "ssim"))
+        first, second = getattr(psnr, which), getattr(ssim, which)
+        if first is None:
+            return psnr.status
+        return f"{first:.2f} / {f'{second:.4f}'.lstrip('0')}" + (" (partial)" if psnr.status == "partial" else "")
+
+    for set_name in SETS:
+        for scale in (2, 3, 4):
+            values = [
+                pair(label, set_name, scale, which)
+                for label, which in (
+                    ("bicubic", "paper"), ("bicubic", "ours"), ("the authors' weights", "paper"),
+                    ("the authors' weights", "ours"), ("our weights, modern recipe", "ours"),
+                )
+            ]  # fmt: skip
+            lines.append(f"| {set_name} | {scale} | " + " | ".join(values) + " |")
+    return "\n".join(lines)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line: write the ledger, and print it with `--print`."""
+    parser = argparse.ArgumentParser(prog="python -m data_scripts.ledger", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--print", action="store_true", dest="show", help="print the whole ledger as Markdown")
+    arguments = parser.parse_args(argv)
+    rows = write()
+    counts = {status: sum(row.status == status for row in rows) for status in sorted({row.status for row in rows})}
+    if arguments.show:
+        for item in dict.fromkeys(row.item for row in rows):
+            print(f"\n## {item}\n\n{markdown([row for row in rows if row.item == item], commands=True)}")
+    print(f"{len(rows)} rows: " + ", ".join(f"{count} {status}" for status, count in counts.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,77 @@
+"""Patches: counts, order of degradation, symmetries."""
+
+import numpy as np
+import pytest
+import torch
+
+from vdsr_lib.degradation import degrade, modcrop
+from vdsr_lib.errors import InputError
+from vdsr_lib.images import luma, to_uint8
+from vdsr_lib.patches import apply_symmetry, extract_patches
+
+
+@pytest.fixture
+def image() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (100, 130, 3), dtype=np.uint8)
+
+
+def test_whole_images_are_degraded_then_cut(image):
+    patches = extract_patches([image], (3,), size=41, stride=41)
+    y = modcrop(to_uint8(luma(image)) / 255.0, 3)
+    interpolated = degrade(y, 3).interpolated
+    assert len(patches) == 2 * 3
+    # Patch 4 is row 1, column 1.
+    np.testing.assert_allclose(patches.interpolated[4, 0], interpolated[41:82, 41:82], atol=1e-6)
+    np.testing.assert_allclose(patches.high_res[4, 0], y[41:82, 41:82], atol=1e-6)
+
+
+def test_a_patch_cut_first_would_differ_at_its_border(image):
+    patches = extract_patches([image], (2,), size=40, stride=40)
+    cut_first = degrade(patches.high_res[0, 0].double().numpy(), 2).interpolated
+    difference = np.abs(cut_first - patches.interpolated[0, 0].numpy())
+    # At the image's own border both agree; inside the image the cut makes a border up to 4 pixels wide.
+    assert difference[:30, :30].max() < 1e-6
+    assert difference[:, -4:].max() > 0.01
+
+
+def test_scales_are_mixed_in_one_set(image):
+    patches = extract_patches([image, image], (2, 3, 4))
+    assert [int((patches.scale == s).sum()) for s in (2, 3, 4)] == [12, 12, 12]
+    assert patches.interpolated.dtype == torch.float32
+    assert patches.interpolated.shape == patches.high_res.shape == (36, 1, 41, 41)
+
+
+def test_paper_count_of_t91(data):
+    from vdsr_lib.datasets import load_set
+
+    # 7,992 patches / 64 = 124.9 steps an epoch; the paper's 9,960 steps / 80 epochs = 124.5.
+    assert len(extract_patches(load_set("T91").values(), (2, 3, 4))) == 7992
+
+
+def test_eight_symmetries_are_the_square_s():
+    square = torch.arange(9.0).view(1, 1, 3, 3).expand(8, 1, 3, 3)
+    seen = {tuple(x.flatten().tolist()) for x in apply_symmetry(square, torch.arange(8))}
+    one = square[:1]
+    expected = set()
+    for k in range(4):
+        turned = one.rot90(k, (-2, -1))
+        expected |= {tuple(turned.flatten().tolist()), tuple(turned.flip(-1).flatten().tolist())}
+    assert seen == expected
+    assert len(seen) == 8
+
+
+def test_batch_moves_input_and_target_alike(image):
+    patches = extract_patches([image], (2,))
+    index, symmetry = torch.tensor([3, 0, 5]), torch.tensor([0, 5, 6])
+    x, y = patches.batch(index, symmetry)
+    assert torch.equal(x, apply_symmetry(patches.interpolated[index], symmetry))
+    assert torch.equal(y, apply_symmetry(patches.high_res[index], symmetry))
+
+
+def test_bad_input(image):
+    with pytest.raises(InputError, match="no image is large enough"):
+        extract_patches([image[:20]], (2,))
+    with pytest.raises(InputError, match="stride"):
+        extract_patches([image], (2,), stride=0)
+    with pytest.raises(InputError, match="scales"):
+        extract_patches([image], ())

@@ -1,0 +1,165 @@
+"""The queue: miniatures of every experiment, resuming, and the ledger."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+
+from data_scripts import experiments, ledger, reproduce
+from vdsr_lib import pretrained, runs
+from vdsr_lib.errors import InputError
+from vdsr_lib.models import SRCNN
+
+
+def folders(tmp_path) -> reproduce.Folders:
+    return reproduce.Folders(tmp_path / "runs", tmp_path / "weights", tmp_path / "checkpoints")
+
+
+def test_experiments_are_named_frozen_and_complete():
+    names = list(experiments.EXPERIMENTS)
+    assert len(names) == len(set(names))
+    rows = [e for e in experiments.EXPERIMENTS.values() if e.shows == "table 1" and not e.config.seed]
+    assert {(e.model["residual"], e.config.learning_rate) for e in rows} == {
+        (kind, rate) for kind in (True, False) for rate in (0.1, 0.01, 0.001)
+    }
+    assert {e.scales for e in experiments.EXPERIMENTS.values() if e.shows == "table 2"} == set(experiments.SCALE_SETS)
+    # The ×2 patches of T91: 80 epochs are about 3,300 steps.
+    assert rows[0].config.total_steps(2675) == 3344
+    with pytest.raises(AttributeError):
+        rows[0].name = "other"
+    with pytest.raises(InputError, match="no experiment named"):
+        experiments.get_experiment("table9")
+
+
+def test_no_test_image_is_trained_on_or_chosen_by():
+    for experiment in experiments.EXPERIMENTS.values():
+        assert experiment.training_set in ("T91", "291")
+        if experiment.name == "vdsr-291":
+            assert experiment.held_out
+            assert experiment.curve[0] == "held-out"
+
+
+def test_split_is_disjoint_and_whole():
+    images = {f"{k:02d}": k for k in range(20)}
+    training, held_out = reproduce.split(images, 8)
+    assert set(training) | set(held_out) == set(images)
+    assert not set(training) & set(held_out)
+    assert len(held_out) == 2
+    assert reproduce.split(images, 0) == (images, {})
+
+
+@pytest.mark.parametrize("name", ["theta-1e-4-lr0.1", "vdsr-291", "srcnn-915", "table2-24", "plain-depth-20"])
+def test_a_miniature_of_each_kind_runs(name, tmp_path):
+    experiment = experiments.miniature(experiments.get_experiment(name))
+    record = reproduce.run(experiment, folders(tmp_path), progress=False)
+    assert record.status == "done"
+    assert record.steps_done == record.steps_planned == 6
+    assert runs.read_run(folders(tmp_path).record(name)) == record
+    scales = experiment.final[0][1]
+    assert all(2 < record.mean("embedded", scale) < 45 for scale in scales)
+    network = pretrained.load(str(folders(tmp_path).weight_file(name)))
+    if isinstance(network, SRCNN):
+        assert network.padding == "same"
+    again = reproduce.score_sets(network, {"embedded": (reproduce.load_images("embedded"), scales)})
+    assert again == record.scores
+    assert not list((tmp_path / "checkpoints").iterdir())
+
+
+def test_the_command_line_runs_skips_and_lists(tmp_path, capsys):
+    command = ["table1-residual-lr0.1", "--profile", "quick", "--out", str(tmp_path), "--no-progress"]
+    assert reproduce.main(command) == 0
+    assert "done, 6 steps" in capsys.readouterr().err
+    assert reproduce.main(command) == 0
+    assert "done already" in capsys.readouterr().err
+    assert reproduce.main(["--status", "--out", str(tmp_path)]) == 0
+    line = next(text for text in capsys.readouterr().out.splitlines() if text.startswith("table1-residual-lr0.1 "))
+    assert line.split()[1:3] == ["done", "6/6"]
+    assert reproduce.main(["nonsense"]) == 2
+    assert capsys.readouterr().err.startswith("error: no experiment named 'nonsense'")
+    with pytest.raises(SystemExit):
+        reproduce.main(["--queue", "--profile", "quick"])
+
+
+def test_a_run_asked_to_stop_leaves_a_partial_record_and_goes_on(tmp_path):
+    name = "table1-residual-lr0.1"
+    code = (
+        "from dataclasses import replace\n"
+        "from data_scripts import experiments as e, reproduce as r\n"
+        "from pathlib import Path\n"
+        f"x = e.miniature(e.get_experiment({name!r}))\n"
+        "x = replace(x, config=replace(x.config, steps=4000))\n"
+        f"p = Path({str(tmp_path)!r})\n"
+        "r.run(x, r.Folders(p / 'runs', p / 'weights', p / 'checkpoints'), progress=False, checkpoint_seconds=0.1)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=reproduce.REPOSITORY, env={**os.environ})
+    checkpoint = folders(tmp_path).checkpoint(name)
+    deadline = time.monotonic() + 90
+    while not checkpoint.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+    record = runs.read_run(folders(tmp_path).record(name))
+    assert record.status == "partial"
+    assert 0 < record.steps_done < 4000
+    assert checkpoint.exists()
+    # The same command goes on from there; a shorter end shows that it did not begin anew.
+    experiment = experiments.miniature(experiments.get_experiment(name))
+    longer = replace(experiment, config=replace(experiment.config, steps=4000))
+    with pytest.raises(StopIteration):
+        _one_more_step(longer, tmp_path, record.steps_done)
+
+
+def _one_more_step(experiment, tmp_path, reached):
+    from vdsr_lib.training import train
+
+    def look(state):
+        assert state.step == reached + 1
+        seen.append(state.step)
+        raise StopIteration
+
+    seen: list[int] = []
+    patches, _ = reproduce.prepare(experiment)
+    model = pretrained.build(experiment.model)
+    train(model, patches, experiment.config, [look], resume=folders(tmp_path).checkpoint(experiment.name))
+    assert seen == [reached + 1]
+    raise StopIteration
+
+
+def test_ledger_rows_say_what_was_reached():
+    paper = runs.Value(36.90, True)
+    arguments = {"command": "python -m x"}
+
+    def status(found, **more):
+        return ledger.make_row("t", "r", "psnr", paper, found, 0.15, **arguments, **more).status
+
+    done = runs.RunRecord("a", "done", 10, 10)
+    partial = runs.RunRecord("a", "partial", 4, 10)
+    assert status([]) == "not yet run"
+    assert status([], missing="not run here") == "not run here"
+    assert status([(36.80, done)]) == "reproduced"
+    assert status([(37.20, done)]) == "above"
+    assert status([(36.50, done)]) == "below"
+    assert status([(36.90, partial)]) == "partial"
+    assert status([(36.90, partial)], reached=True) == "reproduced"
+    row = ledger.make_row("t", "r", "psnr", paper, [(36.8, done), (37.0, done)], 0.15, **arguments)
+    assert row.ours == 36.9
+    assert row.spread == pytest.approx(0.1414, abs=1e-4)
+    assert row.seeds == [36.8, 37.0]
+
+
+def test_ledger_is_what_the_stored_runs_say(tmp_path):
+    rows = ledger.write(tmp_path / "ledger.json")
+    assert (tmp_path / "ledger.json").read_text() == ledger.LEDGER.read_text(), "run python -m data_scripts.ledger"
+    assert {row.item for row in rows} == {"table 1", "table 2", "table 3", "depth figure"}
+    assert len([row for row in rows if row.item == "table 1"]) == 24
+    assert len([row for row in rows if row.item == "table 2"]) == 21
+    assert all(row.command for row in rows)
+    assert json.loads(ledger.LEDGER.read_text())[0]["item"] == "table 1"
+    text = ledger.markdown(rows, commands=True)
+    assert text.count("\n") == len(rows) + 1
+    assert "Urban100 | 4" in ledger.results_table(rows)

@@ -1,0 +1,74 @@
+"""Records, and the paper's numbers as typed values."""
+
+import json
+
+import pytest
+
+from vdsr_lib import runs
+from vdsr_lib.errors import DataError
+
+RECORD = runs.RunRecord(
+    name="toy",
+    status="done",
+    steps_done=3,
+    steps_planned=3,
+    scores={"Set5": {"2": {"a": {"psnr": 30.0, "ssim": 0.8}, "b": {"psnr": 32.0, "ssim": 0.9}}}},
+    curve=[{"step": 1, "epoch": 0.5, "loss": 2.0}, {"step": 2, "epoch": 1.0, "psnr_x2": 31.0}],
+)
+
+
+def test_a_record_survives_writing_and_reading(tmp_path):
+    path = tmp_path / "toy.json"
+    runs.write_run(RECORD, path)
+    assert runs.read_run(path) == RECORD
+    assert [p.name for p in tmp_path.iterdir()] == ["toy.json"]
+
+
+def test_means_and_series():
+    assert RECORD.mean("Set5", 2) == 31.0
+    assert RECORD.mean("Set5", 2, "ssim") == pytest.approx(0.85)
+    assert RECORD.series("loss") == ([0.5], [2.0])
+    assert RECORD.series("psnr_x2", by="step") == ([2], [31.0])
+    with pytest.raises(DataError, match="no psnr on Set5 x3"):
+        RECORD.mean("Set5", 3)
+
+
+def test_bad_records(tmp_path):
+    path = tmp_path / "bad.json"
+    with pytest.raises(DataError, match="cannot be read"):
+        runs.read_run(path)
+    for text in ("{", '{"name": "x"}', '{"name": "x", "status": "great"}', '{"name": "x", "status": "done", "y": 1}'):
+        path.write_text(text)
+        with pytest.raises(DataError, match="is no run record"):
+            runs.read_run(path)
+    with pytest.raises(DataError, match="no stored run named 'nothing'"):
+        runs.load_run("nothing")
+    assert runs.find_run("nothing") is None
+    with pytest.raises(DataError, match="status"):
+        runs.write_run(runs.RunRecord("x", "odd"), path)
+
+
+def test_every_stored_run_reads_and_names_itself():
+    for name in runs.run_names():
+        record = runs.load_run(name)
+        assert record.name == name
+        assert record.command
+        assert json.dumps(record.scores)
+
+
+def test_numbers_of_the_paper():
+    assert runs.paper_table1("residual", 0.1, 10) == runs.Value(36.90, True)
+    assert runs.paper_table1("non-residual", 0.001, 80) == runs.Value(36.11, False)
+    assert runs.paper_table2(3, (2, 3, 4)) == runs.Value(33.27, True)
+    assert runs.paper_table2(4, ()).value == 28.42
+    assert runs.paper_table3("Set5", 2, "VDSR") == runs.Value(37.53, True)
+    assert runs.paper_table3("Urban100", 4, "VDSR", "ssim") == runs.Value(0.7524, True)
+    assert str(runs.paper_table3("Urban100", 2, "RFL")) == "29.11?"
+    with pytest.raises(DataError, match="table 3 has no entry 'Set6'"):
+        runs.paper_table3("Set6", 2, "VDSR")
+
+
+def test_the_paper_s_own_tables_agree_with_each_other():
+    # Bicubic stands in tables 2 and 3; both must be the same cell.
+    for scale in (2, 3, 4):
+        assert runs.paper_table2(scale, ()) == runs.paper_table3("Set5", scale, "Bicubic")

@@ -1,0 +1,385 @@
+"""The training loop: exactness, resuming, several processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from torch import nn
+
+from vdsr_lib.errors import DivergedError, InputError, TrainingError
+from vdsr_lib.models import SRCNN, VDSR
+from vdsr_lib.patches import Patches, extract_patches
+from vdsr_lib.training import (
+    Checkpointer,
+    TrainingConfig,
+    Validator,
+    batch_indices,
+    crop_like,
+    default_fabric,
+    load_checkpoint,
+    make_optimizer,
+    residual_loss,
+    resolve_precision,
+    save_checkpoint,
+    train,
+)
+
+SGD = TrainingConfig(steps=12, batch_size=4, precision="fp32", log_every=1, augment=True)
+ADAM = replace(SGD, optimizer="adam", learning_rate=1e-3, schedule="cosine", loss="l1", ema=0.9, clip="norm")
+
+
+@pytest.fixture(scope="module")
+def patches() -> Patches:
+    from skimage import data
+
+    return extract_patches([data.camera()[140:268, 190:318]], (2, 3), size=21, stride=21)
+
+
+def small_net(seed: int = 0) -> VDSR:
+    torch.manual_seed(seed)
+    return VDSR(3, 8)
+
+
+def weights(model: nn.Module) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def test_loss_is_half_the_sum_over_pixels_mean_over_the_batch():
+    # Two 1×2 images: errors (3, 4) and (1, 0): ½ (9 + 16 + 1 + 0) / 2 = 6.5.
+    prediction, target = torch.zeros(2, 1, 1, 2), torch.tensor([[[[3.0, 4.0]]], [[[1.0, 0.0]]]])
+    assert float(residual_loss(prediction, target)) == pytest.approx(6.5)
+    assert float(residual_loss(prediction, target, "l1")) == pytest.approx(2.0)
+
+
+def test_loss_gradient_is_the_error_over_the_batch():
+    prediction = torch.zeros(2, 1, 3, 3, requires_grad=True)
+    target = torch.rand(2, 1, 3, 3)
+    residual_loss(prediction, target).backward()
+    assert torch.allclose(prediction.grad, -target / 2)
+
+
+def test_loss_on_the_residual_is_loss_on_the_image(patches):
+    # ½‖r − f(x)‖² with r = y − x is what training on x + f(x) against y computes.
+    net = small_net()
+    x, y = patches.batch(torch.arange(4))
+    assert torch.allclose(residual_loss(net(x), y), residual_loss(net.predict_residual(x), y - x), rtol=1e-5)
+
+
+def test_crop_like_takes_the_middle():
+    image = torch.arange(25.0).view(1, 1, 5, 5)
+    assert torch.equal(crop_like(image, torch.zeros(1, 1, 3, 3))[0, 0], image[0, 0, 1:4, 1:4])
+    with pytest.raises(InputError, match="cannot centre"):
+        crop_like(image, torch.zeros(1, 1, 4, 4))
+
+
+def test_one_step_by_hand(patches):
+    # Clip, then decay, then momentum (zero at first): w − γ (clip(g) + λ w).
+    net, config = small_net(), replace(SGD, steps=1, learning_rate=0.1, theta=1e-4, augment=False)
+    reference = small_net()
+    index, symmetry = batch_indices(config, len(patches), 0)
+    assert symmetry is None
+    x, y = patches.batch(index)
+    residual_loss(reference(x), y).backward()
+    expected = [p - 0.1 * (p.grad.clamp(-1e-3, 1e-3) + 1e-4 * p) for p in reference.parameters()]
+    state = train(net, patches, config)
+    for p, wanted in zip(net.parameters(), expected, strict=True):
+        torch.testing.assert_close(p, wanted, rtol=1e-5, atol=1e-7)
+    share = torch.cat([p.grad.flatten().abs() > 1e-3 for p in reference.parameters()]).float().mean()
+    assert state.history[0]["clipped_share"] == pytest.approx(float(share), abs=1e-4)
+
+
+def test_rates_follow_the_paper():
+    config = TrainingConfig()
+    samples = 7992
+    assert config.total_steps(samples) == 9990  # the paper's 9,960
+    per_epoch = samples / 64
+    for epoch, rate in ((0, 0.1), (19.9, 0.1), (20.1, 0.01), (40.1, 1e-3), (60.1, 1e-4), (79.9, 1e-4)):
+        assert config.rate(int(epoch * per_epoch), samples) == pytest.approx(rate)
+    cosine = replace(config, schedule="cosine", steps=100, warmup_steps=10)
+    assert cosine.rate(0, samples) == pytest.approx(0.01)
+    assert cosine.rate(10, samples) == pytest.approx(0.1)
+    assert cosine.rate(55, samples) == pytest.approx(0.05)
+
+
+def test_batches_cover_each_epoch_once_and_are_a_function_of_seed_and_step():
+    config = replace(SGD, batch_size=4)
+    stream = torch.cat([batch_indices(config, 10, step)[0] for step in range(5)])
+    assert sorted(stream[:10].tolist()) == sorted(stream[10:].tolist()) == list(range(10))
+    assert not torch.equal(stream[:10], stream[10:])
+    again = batch_indices(config, 10, 3)
+    assert torch.equal(again[0], stream[12:16])
+    other = batch_indices(replace(config, seed=1), 10, 3)
+    assert not torch.equal(again[0], other[0]) or not torch.equal(again[1], other[1])
+
+
+@pytest.mark.parametrize("config", [SGD, ADAM], ids=["sgd", "adam"])
+def test_seeds_give_the_same_run_again(patches, config):
+    first, second = (train(small_net(), patches, config) for _ in range(2))
+    assert torch.equal(weights(first.model), weights(second.model))
+    losses = [[h["loss"] for h in s.history] for s in (first, second)]
+    assert losses[0] == losses[1]
+    third = train(small_net(), patches, replace(config, seed=1))
+    assert not torch.equal(weights(first.model), weights(third.model))
+
+
+@pytest.mark.parametrize("config", [SGD, ADAM], ids=["sgd", "adam"])
+def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(patches, config, tmp_path):
+    path = tmp_path / "run.safetensors"
+    whole = train(small_net(), patches, config)
+
+    def stop_at_5(state):
+        if state.step == 5:
+            save_checkpoint(state, path)
+            raise StopIteration
+
+    part = train(small_net(), patches, config, [stop_at_5])
+    assert part.step == 5
+    resumed = train(small_net(seed=9), patches, config, resume=path)
+    assert torch.equal(weights(whole.model), weights(resumed.model))
+    for name, average in whole.ema.items():
+        assert torch.equal(average, resumed.ema[name])
+    volatile = "samples_per_second"
+    assert [{k: v for k, v in h.items() if k != volatile} for h in whole.history] == [
+        {k: v for k, v in h.items() if k != volatile} for h in resumed.history
+    ]
+
+
+def test_the_moving_average_follows_its_formula(patches):
+    seen = []
+    config = replace(ADAM, steps=3, ema=0.5)
+    net = small_net()
+    average = weights(net).clone()
+
+    def follow(state):
+        seen.append(weights(state.model).clone())
+
+    state = train(net, patches, config, [follow])
+    for w in seen:
+        average = 0.5 * average + 0.5 * w
+    kept = torch.cat([state.ema[name].flatten() for name, _ in net.named_parameters()])
+    torch.testing.assert_close(kept, average)
+    assert state.averaged_weights() is state.ema
+
+
+def test_training_learns_and_beats_bicubic(patches):
+    net = small_net()
+    config = replace(ADAM, steps=200, batch_size=8, learning_rate=3e-3, ema=0.0)
+    state = train(net, patches, config)
+    x, y = patches.interpolated, patches.high_res
+    with torch.inference_mode():
+        assert residual_loss(net(x), y) < residual_loss(x, y)
+    assert state.finished
+    assert not net.training
+
+
+def test_without_clipping_a_rate_of_0_1_diverges(patches):
+    torch.manual_seed(0)
+    with pytest.raises(DivergedError, match=r"diverged at step \d+: loss .* learning rate 0\.1") as caught:
+        train(VDSR(10, 64), patches, replace(SGD, clip="none", steps=40))
+    assert caught.value.history[-1]["step"] <= 40
+    assert not np.isfinite(caught.value.history[-1]["loss"])
+
+
+def test_last_layer_may_have_its_own_rate(patches):
+    torch.manual_seed(0)
+    net = SRCNN((3, 1, 3), (8, 4), padding="valid")
+    groups = make_optimizer(net, replace(SGD, last_layer_factor=0.1)).param_groups
+    assert [g["factor"] for g in groups] == [1.0, 0.1]
+    assert sum(p.numel() for g in groups for p in g["params"]) == sum(p.numel() for p in net.parameters())
+    state = train(net, patches, replace(SGD, learning_rate=1e-3, last_layer_factor=0.1))
+    assert [g["lr"] for g in state.optimizer.param_groups] == pytest.approx([1e-3, 1e-4])
+
+
+def test_validator_scores_the_averaged_weights_and_restores_the_network(patches):
+    seen = []
+
+    def score(network):
+        seen.append(weights(network).clone())
+        assert not network.training
+        return {"psnr_x2": 1.0}
+
+    state = train(small_net(), patches, ADAM, [Validator(score, every_epochs=1.0)])
+    epochs = len(patches) / 4
+    due = [e["step"] for e in state.history if "psnr_x2" in e]
+    assert due[-1] == 12
+    assert len(due) == int(12 / epochs) + (12 % epochs != 0)
+    average = torch.cat([state.ema[name].flatten() for name, _ in state.model.named_parameters()])
+    assert torch.equal(seen[-1], average)
+    assert not torch.equal(seen[-1], weights(state.model))
+
+
+def test_checkpoint_of_another_run_is_refused(patches, tmp_path):
+    path = tmp_path / "run.safetensors"
+    train(small_net(), patches, SGD, [Checkpointer(path, seconds=0)])
+    with pytest.raises(TrainingError, match=r"theta=0\.0001, this one has 0\.5"):
+        train(small_net(), patches, replace(SGD, theta=0.5), resume=path)
+    with pytest.raises(TrainingError, match="does not fit the network"):
+        train(VDSR(4, 8), patches, SGD, resume=path)
+    with pytest.raises(TrainingError, match="was trained on"):
+        train(small_net(), Patches(patches.interpolated[:8], patches.high_res[:8], patches.scale[:8]), SGD, resume=path)
+    path.write_bytes(b"not a checkpoint")
+    with pytest.raises(TrainingError, match="is not a checkpoint"):
+        train(small_net(), patches, SGD, resume=path)
+
+
+def test_a_checkpoint_holds_the_whole_run(patches, tmp_path):
+    path = tmp_path / "run.safetensors"
+    state = train(small_net(), patches, SGD, [Checkpointer(path, seconds=1e9)])
+    with safe_open(str(path), "pt") as file:
+        run = json.loads(file.metadata()["run"])
+        names = set(file.keys())
+    assert run["step"] == 12
+    assert run["history"] == state.history
+    assert {"model.convs.0.weight", "optimizer.0.momentum_buffer"} <= names
+    assert [p.name for p in tmp_path.iterdir()] == ["run.safetensors"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"optimizer": "lion"},
+        {"loss": "l3"},
+        {"clip": "both"},
+        {"batch_size": 0},
+        {"theta": 0.0},
+        {"learning_rate": float("nan")},
+        {"ema": 1.0},
+        {"steps": 0},
+    ],
+)
+def test_bad_configurations(change):
+    with pytest.raises(InputError, match=next(iter(change))):
+        TrainingConfig(**change)
+
+
+def test_auto_precision_takes_what_the_processor_has(monkeypatch):
+    cpu = torch.device("cpu")
+    assert resolve_precision("bf16", cpu) == "bf16"
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
+    assert resolve_precision("auto", cpu) == "bf16"
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False}, raising=False)
+    assert resolve_precision("auto", cpu) == "fp32"
+
+
+def test_bf16_stays_close_to_fp32(patches):
+    full, half = (train(small_net(), patches, replace(SGD, precision=p, steps=5)) for p in ("fp32", "bf16"))
+    assert weights(half.model).dtype == torch.float32
+    moved = (weights(full.model) - weights(small_net())).norm()
+    assert 0 < (weights(full.model) - weights(half.model)).norm() < 0.5 * moved
+
+
+CHILD = textwrap.dedent(
+    """
+    import sys, torch
+    from dataclasses import replace
+    sys.path.insert(0, {tests!r})
+    torch.set_num_threads(1)
+    from test_training import SGD, small_net, weights
+    from skimage import data
+    from vdsr_lib.patches import extract_patches
+    from vdsr_lib.training import Checkpointer, default_fabric, train
+    from safetensors.torch import save_file
+    patches = extract_patches([data.camera()[:128, :128]], (2, 3), size=21, stride=21)
+    config = replace(SGD, steps={steps})
+    fabric = default_fabric("fp32", accelerator="cpu")
+    state = train(small_net(), patches, config, [Checkpointer({checkpoint!r}, seconds=0)],
+                  resume={checkpoint!r}, fabric=fabric)
+    if state.is_main:
+        save_file({{"w": weights(state.model)}}, {out!r})
+    """
+)
+
+
+def child(tmp_path, name: str, steps: int) -> tuple[str, str]:
+    out = str(tmp_path / f"{name}.w.safetensors")
+    code = CHILD.format(
+        tests=os.path.dirname(__file__), steps=steps, checkpoint=str(tmp_path / f"{name}.ck.safetensors"), out=out
+    )
+    script = tmp_path / f"{name}.py"
+    script.write_text(code)
+    return str(script), out
+
+
+def final_weights(path: str) -> torch.Tensor:
+    with safe_open(path, "pt") as file:
+        return file.get_tensor("w")
+
+
+def test_kill_minus_9_at_any_moment_loses_nothing_but_time(tmp_path):
+    # The child writes a checkpoint at every step, so most kills fall into a write.
+    steps = 50
+    whole, whole_out = child(tmp_path, "whole", steps)
+    subprocess.run([sys.executable, whole], check=True, timeout=120)
+    killed, killed_out = child(tmp_path, "killed", steps)
+    checkpoint = tmp_path / "killed.ck.safetensors"
+    reached = []
+    for wait in (0.013, 0.071):
+        process = subprocess.Popen([sys.executable, killed])
+        seen = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and process.poll() is None:
+            if checkpoint.exists() and checkpoint.stat().st_mtime_ns != seen:
+                break
+            time.sleep(0.002)
+        time.sleep(wait)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        with safe_open(str(checkpoint), "pt") as file:  # whole and readable, whenever the kill fell
+            reached.append(json.loads(file.metadata()["run"])["step"])
+    assert reached == sorted(reached)
+    assert reached[-1] > 0
+    subprocess.run([sys.executable, killed], check=True, timeout=120)
+    assert torch.equal(final_weights(whole_out), final_weights(killed_out))
+
+
+def test_two_processes_equal_one(tmp_path):
+    one, one_out = child(tmp_path, "one", 8)
+    two, two_out = child(tmp_path, "two", 8)
+    subprocess.run([sys.executable, one], check=True, timeout=120)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
+    subprocess.run([*torchrun, two], check=True, timeout=180, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    torch.testing.assert_close(final_weights(one_out), final_weights(two_out), rtol=0, atol=1e-6)
+    assert not torch.equal(final_weights(one_out), weights(small_net()))
+
+
+def test_batches_must_divide_among_processes(patches):
+    class TwoProcesses:
+        world_size = 2
+
+    with pytest.raises(TrainingError, match="no multiple of 2"):
+        train(small_net(), patches, replace(SGD, batch_size=3), fabric=TwoProcesses())
+
+
+def test_callbacks_and_loading_leave_the_rest_alone(patches, tmp_path):
+    path = tmp_path / "deep" / "er" / "run.safetensors"
+    state = train(small_net(), patches, replace(SGD, steps=2), [Checkpointer(path)])
+    fresh = train(small_net(seed=3), patches, replace(SGD, steps=2))
+    load_checkpoint(path, fresh)
+    assert torch.equal(weights(fresh.model), weights(state.model))
+    assert fresh.seconds == state.seconds
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+class TestCuda:
+    @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-5), ("tf32", 1e-3), ("bf16", 2e-2)])
+    def test_one_step_agrees_with_the_cpu(self, patches, precision, tolerance):
+        config = replace(SGD, steps=1)
+        cpu = train(small_net(), patches, config, fabric=default_fabric("fp32", accelerator="cpu"))
+        gpu = train(small_net(), patches, replace(config, precision=precision), fabric=default_fabric(precision))
+        assert gpu.history[0]["loss"] == pytest.approx(cpu.history[0]["loss"], rel=tolerance)
+
+    def test_patches_stay_on_the_card(self, patches):
+        moved = patches.to("cuda")
+        x, y = moved.batch(torch.arange(4), torch.arange(4))
+        assert x.is_cuda
+        assert y.is_cuda
