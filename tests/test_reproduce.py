@@ -66,7 +66,10 @@ def test_a_miniature_of_each_kind_runs(name, tmp_path):
     if isinstance(network, SRCNN):
         assert network.padding == "same"
     again = reproduce.score_sets(network, {"embedded": (reproduce.load_images("embedded"), scales)})
-    assert again == record.scores
+    # The reloaded weights lie in memory in another order, and so are summed in another order.
+    for scale in scales:
+        for image, score in again["embedded"][str(scale)].items():
+            assert score == pytest.approx(record.scores["embedded"][str(scale)][image], abs=1e-4)
     assert not list((tmp_path / "checkpoints").iterdir())
 
 
