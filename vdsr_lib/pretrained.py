@@ -170,3 +170,5 @@ def _fill(model: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
     if not all(torch.isfinite(t).all() for t in tensors.values()):
         raise WeightsError(f"{source}: holds values that are not finite")
     model.eval()
+    # The layout that convolutions run fastest in; the values are the same.
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
