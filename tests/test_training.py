@@ -270,6 +270,19 @@ def test_auto_precision_takes_what_the_processor_has(monkeypatch):
     assert resolve_precision("auto", cpu) == "fp32"
 
 
+def test_tf32_is_a_setting_of_the_run_alone(patches):
+    before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    seen = []
+
+    def look(state):
+        seen.append((torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32))
+
+    for precision in ("fp32", "tf32"):
+        train(small_net(), patches, replace(SGD, steps=1, precision=precision), [look])
+    assert seen == [(False, False), (True, True)]
+    assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == before
+
+
 def test_bf16_stays_close_to_fp32(patches):
     full, half = (train(small_net(), patches, replace(SGD, precision=p, steps=5)) for p in ("fp32", "bf16"))
     assert weights(half.model).dtype == torch.float32
