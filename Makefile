@@ -1,0 +1,70 @@
+# Each target sets up what it needs: a virtual environment in .venv, and for the site npm's packages
+# (npm itself comes from PyPI, into .venv). Nothing outside this folder is touched.
+PYTHON ?= python3
+JOBS ?= 2
+PROFILE ?= quick
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+# What `make test` leaves to `make test-all`.
+QUICK := not slow and not gpu and not site
+
+.DEFAULT_GOAL := help
+.PHONY: help book test test-all lint serve bench reproduce address clean
+
+help: ## say what there is
+	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+book: $(VENV)/.installed node_modules/.installed ## run what changed in the notebooks, build the site into _build/html
+	$(BIN)/python -m data_scripts.book --profile $(PROFILE) --jobs $(JOBS)
+
+test: $(VENV)/.installed lint ## the tests that end within minutes
+	$(BIN)/python -m pytest -n $(JOBS) -m "$(QUICK)"
+
+test-all: $(VENV)/.installed-site book lint ## every test: slow ones, the notebooks by nbmake, the site in a browser
+	$(BIN)/python -m pytest -n $(JOBS) --cov=vdsr_lib --cov-report=term:skip-covered --cov-fail-under=95
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --nbmake --nbmake-kernel=python3 book
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+serve: book ## build the site and serve it at localhost
+	$(BIN)/python -m data_scripts.serve --port $(PORT)
+
+bench: $(VENV)/.installed ## time the network, the resizing and a training step on this machine
+	$(BIN)/python -m data_scripts.bench
+
+reproduce: $(VENV)/.installed ## go on with the stored training runs (hours to days); RUN=name for one of them
+	$(BIN)/python -m data_scripts.reproduce $(RUN)
+	$(BIN)/python -m data_scripts.ledger
+	$(BIN)/python -m data_scripts.readme
+
+address: $(VENV)/.installed ## write the repository's public address everywhere: make address URL=https://github.com/you/repo
+	$(BIN)/python -m data_scripts.address $(URL)
+
+clean: ## remove what was built; .venv and node_modules stay, `make clean ALL=1` removes them too
+	rm -rf _build build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
+	$(if $(ALL),rm -rf $(VENV) node_modules)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "make: wanted Python 3.11 or newer, $(PYTHON) is $$($(PYTHON) --version 2>&1);" \
+	  "name another one: make PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "make: $(PYTHON) made no virtual environment; on Debian: apt install python3-venv" >&2; exit 2; }
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -c constraints.txt -e '.[book,tests]'
+	@touch $@
+
+$(VENV)/.installed-site: $(VENV)/.installed
+	$(PIP) -c constraints.txt -e '.[site]'
+	@touch $@
+
+node_modules/.installed: package.json package-lock.json | $(VENV)/.installed
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm ci --silent || { \
+	  echo "make: npm could not fetch what package-lock.json names; is its registry reached?" >&2; exit 2; }
+	@touch $@

@@ -1,0 +1,210 @@
+"""Builds the book: runs the notebooks, stages the pages, renders them, and counts what came out.
+
+`book/` stays as it is. The notebooks as they ran, and the pages that are generated, stand in `_build/stage`;
+the site is `_build/html`. With nothing changed, nothing is done again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from sphinx_external_toc.parsing import parse_toc_yaml
+
+from vdsr_lib.errors import VdsrError
+
+from . import notebooks
+from .notebooks import BOOK, BUDGET, BUILD, ROOT, Run, hash_files
+
+STAGE = BUILD / "stage"
+HTML = BUILD / "html"
+STAMP = HTML / ".stage"
+CONFIG = ROOT / "_config.yml"
+
+# JavaScript that the site serves itself: from node_modules to _static, files or folders.
+VENDORED = {
+    "mathjax/es5/tex-mml-chtml.js": "vendor/mathjax/tex-mml-chtml.js",
+    "mathjax/es5/output/chtml/fonts/woff-v2": "vendor/mathjax/output/chtml/fonts/woff-v2",
+}
+# Pages that Sphinx adds.
+EXTRA_PAGES = {"404", "genindex", "py-modindex", "search"}
+RUN_TABLE = "<!-- the table of runs: written here when the book is built -->"
+
+
+class BookError(VdsrError):
+    """The book cannot be built as it should be."""
+
+
+def pages() -> set[str]:
+    """The book's pages, by their place in `_toc.yml`.
+
+    Errors: `BookError` when a file of the book stands in no table of contents, so that no reader would reach it.
+    """
+    named = {name for name in parse_toc_yaml(BOOK / "_toc.yml")}
+    there = {
+        path.relative_to(BOOK).with_suffix("").as_posix()
+        for path in BOOK.rglob("*")
+        if path.suffix in (".md", ".ipynb")
+        and not any(part.startswith((".", "_")) for part in path.relative_to(BOOK).parts)
+    }
+    if lost := sorted(there - named):
+        raise BookError(f"not in book/_toc.yml, so no reader reaches it: {', '.join(lost)}")
+    if missing := sorted(named - there):
+        raise BookError(f"in book/_toc.yml, but there is no such file: {', '.join(missing)}")
+    return named
+
+
+def run_table(runs: Sequence[Run]) -> str:
+    """The run record as Markdown."""
+    lines = ["| page | profile | seconds | machine | commit | run on |", "|---|---|---|---|---|---|"]
+    for run in runs:
+        page = run.notebook.removesuffix(".ipynb")
+        cells = [run.profile, f"{run.seconds:.0f}", run.machine, f"`{run.commit or 'none'}`", run.finished]
+        lines.append(f"| {{doc}}`/{page}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def stage(runs: Sequence[Run]) -> None:
+    """Lay out in `_build/stage` what Jupyter Book is to render."""
+    shutil.rmtree(STAGE, ignore_errors=True)
+    shutil.copytree(BOOK, STAGE, ignore=shutil.ignore_patterns(".*", "__pycache__", "*.ipynb", "*.py"))
+    for run in runs:
+        target = STAGE / run.notebook
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(run.page, target)
+    record = STAGE / "run_record.md"
+    text = record.read_text(encoding="utf-8")
+    if RUN_TABLE not in text:
+        raise BookError(f"book/run_record.md has lost the line {RUN_TABLE!r}")
+    record.write_text(text.replace(RUN_TABLE, run_table(runs)), encoding="utf-8")
+    for source, target_name in VENDORED.items():
+        origin, target = ROOT / "node_modules" / source, STAGE / "_vendor" / target_name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not origin.exists():
+            raise BookError(
+                f"node_modules/{source} is missing: `make book` fetches it with npm, from package-lock.json"
+            )
+        if origin.is_dir():
+            shutil.copytree(origin, target)
+        else:
+            shutil.copyfile(origin, target)
+
+
+def stage_hash() -> str:
+    """Names what would be rendered: the stage, the configuration, the library that the reference page reads."""
+    parts = [
+        hash_files((p for p in STAGE.rglob("*") if p.is_file()), STAGE),
+        hash_files([CONFIG, Path(__file__), *(BOOK / "_ext").glob("*.py")], ROOT),
+        hash_files((p for p in notebooks.library_files() if p.suffix == ".py"), ROOT),
+        *(f"{name} {version(name)}" for name in ("sphinx", "jupyter-book", "sphinx-book-theme", "myst-nb")),
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def check_pages(html: Path, wanted: set[str]) -> None:
+    """Jupyter Book has ended well while it left pages out, so they are counted.
+
+    Errors: `BookError` names the pages that are missing, or that nobody asked for.
+    """
+    made = {
+        path.relative_to(html).with_suffix("").as_posix()
+        for path in html.rglob("*.html")
+        if path.relative_to(html).parts[0] not in ("_static", "_sources")
+    } - EXTRA_PAGES
+    # The root page is also the site's index.
+    made.discard("index")
+    if made != wanted:
+        missing, more = sorted(wanted - made), sorted(made - wanted)
+        raise BookError(f"{len(made)} pages for {len(wanted)} in _toc.yml; missing: {missing}; not asked for: {more}")
+
+
+def complaints(log: str) -> str:
+    """The lines of a build's log that say what is wrong; the whole log when none does."""
+    log = re.sub(r"\x1b\[[0-9;]*m", "", log).replace(str(STAGE), "book")
+    lines = [line for line in log.splitlines() if re.search(r"WARNING:|ERROR:|CRITICAL:|Error: |exception: ", line)]
+    return "\n".join(dict.fromkeys(lines)) or log.strip()
+
+
+def render() -> None:
+    """Let Jupyter Book render the stage into `_build/html`, warnings being errors.
+
+    Errors: `BookError` when it fails; the site built before is kept then.
+    """
+    output = BUILD / "render"
+    shutil.rmtree(output, ignore_errors=True)
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(STAGE), "--config", str(CONFIG)]
+    command += ["--path-output", str(output), "--all", "-n", "-W", "--keep-going", "--quiet"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise BookError(f"jupyter-book found something wrong:\n{complaints(result.stdout + result.stderr)}")
+    made = output / "_build" / "html"
+    check_pages(made, pages())
+    shutil.rmtree(HTML, ignore_errors=True)
+    os.replace(made, HTML)
+    shutil.rmtree(output, ignore_errors=True)
+
+
+def build(
+    profile: str = "quick", *, force: bool = False, jobs: int = 2, budget: float | None = None, accept: bool = False
+) -> None:
+    """Build the whole book.
+
+    Errors: `BookError` and `notebooks.NotebookError`, each naming the page and what is wrong with it.
+    """
+    wanted = pages()
+    runs, failures = notebooks.execute_all(profile, force=force, jobs=jobs, budget=budget)
+    if failures:
+        raise BookError("\n\n".join(map(str, failures)))
+    if accept:
+        for run in runs:
+            for line in notebooks.accept(run):
+                print(f"accepted, {run.notebook}: {line}")
+        return
+    stage(runs)
+    now = stage_hash()
+    if not force and STAMP.exists() and STAMP.read_text() == now:
+        check_pages(HTML, wanted)
+        print(f"{len(wanted)} pages, unchanged: _build/html/index.html")
+        return
+    render()
+    STAMP.write_text(now)
+    print(f"{len(wanted)} pages: _build/html/index.html")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line; exit code 1 when the book is not right."""
+    parser = argparse.ArgumentParser(prog="python -m data_scripts.book", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--profile", choices=sorted(BUDGET), default="quick")
+    parser.add_argument("--force", action="store_true", help="run and render everything again")
+    parser.add_argument("--jobs", type=int, default=2, help="notebooks that run at the same time (default: 2)")
+    parser.add_argument("--budget", type=float, help="seconds that a notebook may take (default: 60 for quick)")
+    parser.add_argument("--accept", action="store_true", help="store what the notebooks claim now as expected")
+    arguments = parser.parse_args(argv)
+    start = time.monotonic()
+    try:
+        build(
+            arguments.profile,
+            force=arguments.force,
+            jobs=arguments.jobs,
+            budget=arguments.budget,
+            accept=arguments.accept,
+        )
+    except VdsrError as error:
+        print(f"the book is not right: {error}", file=sys.stderr)
+        return 1
+    print(f"{time.monotonic() - start:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
