@@ -36,7 +36,7 @@ class Experiment:
         curve: `(set, scales)` scored along the way; the held-out images if `held_out` is set.
         curve_every_epochs: how often.
         final: `(set, scales)` scored by the authors' protocol at the end, on the last weights.
-        ships: its weights go into the package.
+        weights: where the final weights are kept: `"package"` (they ship), `"repository"`, or `"none"`.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Experiment:
     curve: tuple[str, tuple[int, ...]] = ("Set5", (2,))
     curve_every_epochs: float = 1.0
     final: tuple[tuple[str, tuple[int, ...]], ...] = (("Set5", (2,)),)
-    ships: bool = False
+    weights: str = "repository"
 
     def as_dict(self) -> dict[str, Any]:
         """The whole configuration as JSON values, for the record."""
@@ -72,19 +72,20 @@ def _queue() -> list[Experiment]:
     def search(theta: float, rate: float) -> Experiment:
         config = replace(ours, epochs=2, learning_rate=rate, theta=theta, log_every=1)
         name = f"theta-{theta:.0e}-lr{rate:g}".replace("e-0", "e-")
-        return Experiment(name, "search for θ", vdsr(10), config, curve_every_epochs=1)
+        return Experiment(name, "search for θ", vdsr(10), config, weights="none")
 
     queue += [search(theta, 0.1) for theta in (1e-4, 1e-5, 1e-3, 1e-6)]
     for rate in LEARNING_RATES:
         config = replace(ours, epochs=2, learning_rate=rate, clip="none", log_every=1)
-        queue.append(Experiment(f"noclip-lr{rate:g}", "chapter 6, divergence", vdsr(10), config))
+        queue.append(Experiment(f"noclip-lr{rate:g}", "chapter 6, divergence", vdsr(10), config, weights="none"))
 
     # (b) Table 1 and the learning-rate figure: depth 10, T91, ×2, 80 epochs.
     def table1(residual: bool, rate: float, seed: int = 0) -> Experiment:
         kind = "residual" if residual else "plain"
         config = replace(ours, learning_rate=rate, seed=seed)
         name = f"table1-{kind}-lr{rate:g}" + (f"-seed{seed}" if seed else "")
-        return Experiment(name, "table 1", vdsr(10, residual), config)
+        weights = "package" if rate == 0.1 and not seed else "repository"
+        return Experiment(name, "table 1", vdsr(10, residual), config, weights=weights)
 
     queue.append(table1(True, 0.1))
     queue += [search(theta, rate) for rate in (0.01, 0.001) for theta in (1e-4, 1e-5, 1e-3)]
@@ -119,7 +120,7 @@ def _queue() -> list[Experiment]:
             curve=("held-out", all_scales),
             curve_every_epochs=0.25,
             final=tests,
-            ships=True,
+            weights="package",
         )
     )
 
@@ -134,7 +135,7 @@ def _queue() -> list[Experiment]:
         final = (("Set5", (3,)),)
         queue.append(
             Experiment(name, "chapter 3, table 3's SRCNN", srcnn, config, scales=(3,), patch=33, stride=14,
-                       curve=("Set5", (3,)), final=final, ships=factor == 0.1)
+                       curve=("Set5", (3,)), final=final, weights="package" if factor == 0.1 else "repository")
         )  # fmt: skip
 
     # (e) Depth: the same steps for each; and plain nets, to show what fails.
@@ -194,5 +195,5 @@ def miniature(experiment: Experiment) -> Experiment:
         curve=("embedded", experiment.curve[1]),
         curve_every_epochs=1000,
         final=tuple(("embedded", scales) for _, scales in experiment.final[:1]),
-        ships=False,
+        weights="repository",
     )

@@ -43,21 +43,24 @@ from .experiments import EXPERIMENTS, Experiment, get_experiment, miniature
 REPOSITORY = Path(__file__).parents[1]
 ASSETS = REPOSITORY / "vdsr_lib" / "assets"
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
+KEPT = Path(__file__).parent / "weights"
 
 
 @dataclass(frozen=True)
 class Folders:
-    """Where a run writes: its record, its weights, its checkpoint."""
+    """Where a run writes: its record, its weights (shipped in the package, or kept beside it), its checkpoint."""
 
     runs: Path = ASSETS / "runs"
     weights: Path = ASSETS / "weights"
+    kept: Path = KEPT
     checkpoints: Path = CHECKPOINTS
 
     def record(self, name: str) -> Path:
         return self.runs / f"{name}.json"
 
-    def weight_file(self, name: str) -> Path:
-        return self.weights / f"{name}.safetensors"
+    def weight_file(self, experiment: Experiment) -> Path:
+        folder = self.weights if experiment.weights == "package" else self.kept
+        return folder / f"{experiment.name}.safetensors"
 
     def checkpoint(self, name: str) -> Path:
         return self.checkpoints / f"{name}.safetensors"
@@ -147,7 +150,7 @@ def run(
     Returns: the record; `status` is `"done"`, `"diverged"`, or `"partial"` when it was stopped by a signal.
     Errors: `DataError` when its images cannot be had; `TrainingError` for a foreign checkpoint.
     """
-    for folder in (folders.runs, folders.weights, folders.checkpoints):
+    for folder in (folders.runs, folders.weights, folders.kept, folders.checkpoints):
         folder.mkdir(parents=True, exist_ok=True)
     patches, curve_images = prepare(experiment)
     torch.manual_seed(experiment.config.seed)
@@ -217,7 +220,8 @@ def run(
     result = record("done", state.history, state.seconds, scores)
     if fabric.is_global_zero:
         about = {"experiment": experiment.name, "steps": state.step, "samples": len(patches), "commit": result.commit}
-        pretrained.save(final, folders.weight_file(experiment.name), **about)
+        if experiment.weights != "none":
+            pretrained.save(final, folders.weight_file(experiment), **about)
         folders.checkpoint(experiment.name).unlink(missing_ok=True)
     return result
 
@@ -258,7 +262,7 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.profile == "quick" and not arguments.out:
         parser.error("--profile quick needs --out FOLDER, so that a miniature never replaces a real record")
     out: Path | None = arguments.out
-    folders = Folders(out / "runs", out / "weights", out / "checkpoints") if out else Folders()
+    folders = Folders(*(out / part for part in ("runs", "weights", "kept", "checkpoints"))) if out else Folders()
     if arguments.status or not (arguments.names or arguments.queue):
         print(status_table(folders))
         return 0

@@ -17,7 +17,7 @@ from vdsr_lib.models import SRCNN
 
 
 def folders(tmp_path) -> reproduce.Folders:
-    return reproduce.Folders(tmp_path / "runs", tmp_path / "weights", tmp_path / "checkpoints")
+    return reproduce.Folders(*(tmp_path / part for part in ("runs", "weights", "kept", "checkpoints")))
 
 
 def test_experiments_are_named_frozen_and_complete():
@@ -62,7 +62,7 @@ def test_a_miniature_of_each_kind_runs(name, tmp_path):
     assert runs.read_run(folders(tmp_path).record(name)) == record
     scales = experiment.final[0][1]
     assert all(2 < record.mean("embedded", scale) < 45 for scale in scales)
-    network = pretrained.load(str(folders(tmp_path).weight_file(name)))
+    network = pretrained.load(str(folders(tmp_path).weight_file(experiment)))
     if isinstance(network, SRCNN):
         assert network.padding == "same"
     again = reproduce.score_sets(network, {"embedded": (reproduce.load_images("embedded"), scales)})
@@ -97,7 +97,8 @@ def test_a_run_asked_to_stop_leaves_a_partial_record_and_goes_on(tmp_path):
         f"x = e.miniature(e.get_experiment({name!r}))\n"
         "x = replace(x, config=replace(x.config, steps=4000))\n"
         f"p = Path({str(tmp_path)!r})\n"
-        "r.run(x, r.Folders(p / 'runs', p / 'weights', p / 'checkpoints'), progress=False, checkpoint_seconds=0.1)\n"
+        "f = r.Folders(*(p / part for part in ('runs', 'weights', 'kept', 'checkpoints')))\n"
+        "r.run(x, f, progress=False, checkpoint_seconds=0.1)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code], cwd=reproduce.REPOSITORY, env={**os.environ})
     checkpoint = folders(tmp_path).checkpoint(name)
