@@ -157,16 +157,18 @@ def run(
     model = pretrained.build(experiment.model)
     fabric = default_fabric(experiment.config.precision)
 
-    def record(status: str, history: list[dict[str, Any]], seconds: float, scores: dict) -> runs.RunRecord:
+    def record(
+        status: str, steps: int, history: list[dict[str, Any]], seconds: float = 0.0, scores: dict | None = None
+    ) -> runs.RunRecord:
         entry = runs.RunRecord(
             name=experiment.name,
             status=status,
-            steps_done=history[-1]["step"] if history else 0,
+            steps_done=steps,
             steps_planned=experiment.config.total_steps(len(patches)),
             model=dict(experiment.model),
             config=experiment.as_dict(),
             seed=experiment.config.seed,
-            scores=scores,
+            scores=scores or {},
             curve=history,
             seconds=round(seconds, 1),
             machine=machine(),
@@ -207,17 +209,17 @@ def run(
     except DivergedError as error:
         folders.checkpoint(experiment.name).unlink(missing_ok=True)
         print(f"{experiment.name}: {error}", file=sys.stderr)
-        return record("diverged", error.history, 0.0, {})
+        return record("diverged", error.history[-1]["step"], error.history)
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
 
     if not state.finished:
-        return record("partial", state.history, state.seconds, {})
+        return record("partial", state.step, state.history, state.seconds)
     model.load_state_dict(state.averaged_weights())
     final = padded(model)
     scores = score_sets(final, {name: (load_images(name), scales) for name, scales in experiment.final})
-    result = record("done", state.history, state.seconds, scores)
+    result = record("done", state.step, state.history, state.seconds, scores)
     if fabric.is_global_zero:
         about = {"experiment": experiment.name, "steps": state.step, "samples": len(patches), "commit": result.commit}
         if experiment.weights != "none":
