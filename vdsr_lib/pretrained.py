@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from . import datasets
+from . import datasets, runs
 from .errors import WeightsError
 from .images import write_atomically
 from .models import SRCNN, VDSR
@@ -131,15 +131,39 @@ def load(name: str) -> VDSR | SRCNN:
     Returns: on the CPU, in evaluation mode.
     Errors: `WeightsError` for an unknown name or a bad file; `DataError` when it cannot be downloaded.
     """
+    path = locate(name)
+    return load_authors(path) if name == AUTHORS else load_file(path)
+
+
+def locate(name: str) -> Path:
+    """The file that `load(name)` reads: to name it, or to take its checksum.
+
+    Errors: as `load`.
+    """
     if name == AUTHORS:
-        return load_authors()
+        return datasets.fetch(datasets.AUTHORS_WEIGHTS)
     if name in shipped():
-        return load_file(_shipped_path(name))
+        return _shipped_path(name)
     if name.endswith(".safetensors"):
-        return load_file(name)
+        return Path(name)
     raise WeightsError(
         f"no weights named {name!r}; there are {', '.join([*shipped(), AUTHORS])}, or a .safetensors file"
     )
+
+
+def default() -> str:
+    """The name of the weights to upscale with: the best shipped ones, or the authors' while none ship.
+
+    Best is the highest PSNR on Set5 in its own run record, among the names that begin with `vdsr`.
+    """
+    ours = [name for name in shipped() if name.startswith("vdsr")]
+    return max(ours, key=_set5_psnr, default=AUTHORS)
+
+
+def _set5_psnr(name: str) -> float:
+    record = runs.find_run(name)
+    scales = record.scores.get("Set5", {}) if record else {}
+    return sum(record.mean("Set5", int(scale)) for scale in scales) / len(scales) if record and scales else 0.0
 
 
 def _shipped_path(name: str) -> Path:
