@@ -1,0 +1,274 @@
+"""Pictures, and figures under sliders, as HTML that needs no kernel, no network and no other file.
+
+Two things a page shows: a `Gallery`, images side by side at a whole-number zoom, so that the reader sees the
+very pixels; and `Frames`, one drawing for each position of one or more sliders. Both are plain HTML with
+the images inside, so a static page, JupyterLab and Colab show the same.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import itertools
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from PIL import Image
+
+from .errors import InputError
+from .images import to_uint8
+
+# More frames than this make a page that nobody waits for.
+MAX_FRAMES = 400
+
+
+def png_bytes(image: np.ndarray) -> bytes:
+    """An image as a PNG file, pixel by pixel.
+
+    Args:
+        image: `(H, W)` or `(H, W, 3)` on the 8-bit scale; a float image is rounded and clamped.
+
+    Errors: `InputError` on another shape, or NaN.
+    """
+    image = np.asarray(image)
+    if not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)) or image.size == 0:
+        raise InputError(f"image must be (H, W) or (H, W, 3), got shape {image.shape}")
+    file = io.BytesIO()
+    Image.fromarray(to_uint8(image)).save(file, format="PNG", optimize=True)
+    return file.getvalue()
+
+
+def data_uri(drawing: Any) -> str:
+    """A drawing as a `data:` address, which an `<img>` shows without a file.
+
+    Args:
+        drawing: an image array (see `png_bytes`), or what has `_repr_svg_`, such as our figures, or `_repr_png_`.
+
+    Errors: `InputError` for anything else.
+    """
+    if hasattr(drawing, "_repr_svg_"):
+        # Percent signs in place of base64: a third smaller, and it still compresses. A URL loses its newlines.
+        text = drawing._repr_svg_().replace("\n", " ")
+        return "data:image/svg+xml," + quote(text, safe=" !$()*+,-./:;=?@[]_{|}~")
+    if isinstance(drawing, np.ndarray):
+        content = png_bytes(drawing)
+    elif hasattr(drawing, "_repr_png_"):
+        content = drawing._repr_png_()
+    else:
+        raise InputError(f"wanted an image array or a figure, got {type(drawing).__name__}")
+    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One image of a gallery.
+
+    Attributes:
+        image: `(H, W)` or `(H, W, 3)` on the 8-bit scale.
+        label: the words under it, plain text.
+        alt: what a reader who cannot see it is told; the label unless given.
+    """
+
+    image: np.ndarray
+    label: str
+    alt: str = ""
+
+
+# Images are shown pixel by pixel, and the theme's dark mode must not touch them ("dark-light" tells it so).
+_GALLERY_STYLE = """<style>
+.vdsr-gallery{display:flex;flex-wrap:wrap;gap:.75rem;justify-content:center;overflow-x:auto;padding:2px}
+.vdsr-gallery figure{margin:0;text-align:center}
+.vdsr-gallery img{image-rendering:pixelated;max-width:none!important;margin:0;padding:0;border-radius:0;
+filter:none!important;display:block}
+.vdsr-gallery figcaption{font-size:.9em;max-width:100%;margin:.2rem auto 0;white-space:pre-line}
+</style>"""
+
+# A phone shows this many CSS pixels; a wider picture makes the gallery scroll, which keys must reach.
+PHONE_WIDTH = 340
+
+
+class Gallery:
+    """Images side by side, each pixel drawn as a square of `zoom` × `zoom` pixels.
+
+    Args:
+        pictures: in the order to be shown.
+        zoom: whole number ≥ 1; 1 is 1:1.
+        label: says what the group is; needed when a picture is wider than a phone, and read out by screen readers.
+
+    Errors: `InputError` when there is nothing to show, or the zoom is no whole number ≥ 1.
+    """
+
+    def __init__(self, pictures: Iterable[Picture], *, zoom: int = 1, label: str = "Pictures to compare"):
+        self.pictures, self.zoom, self.label = list(pictures), zoom, label
+        if not self.pictures:
+            raise InputError("a gallery needs at least one picture")
+        if not isinstance(zoom, int) or zoom < 1:
+            raise InputError(f"zoom must be a whole number >= 1, got {zoom!r}")
+
+    def _repr_html_(self) -> str:
+        items = []
+        for picture in self.pictures:
+            rows, columns = np.asarray(picture.image).shape[:2]
+            width, height = columns * self.zoom, rows * self.zoom
+            alt = html.escape(picture.alt or picture.label, quote=True)
+            items.append(
+                f'<figure style="width:{width}px"><img class="dark-light" src="{data_uri(np.asarray(picture.image))}" '
+                f'width="{width}" height="{height}" style="width:{width}px;height:{height}px" alt="{alt}">'
+                f"<figcaption>{html.escape(picture.label)}</figcaption></figure>"
+            )
+        widest = max(np.asarray(p.image).shape[1] for p in self.pictures) * self.zoom
+        focus = ' tabindex="0"' if widest > PHONE_WIDTH else ""
+        label = html.escape(self.label, quote=True)
+        return (
+            f'{_GALLERY_STYLE}<div class="vdsr-gallery" role="group" aria-label="{label}"{focus}>{"".join(items)}</div>'
+        )
+
+
+_FRAMES_STYLE = """<style>
+.vdsr-frames{max-width:44rem;margin:0 auto;text-align:center}
+.vdsr-frames img{max-width:100%;height:auto;margin:0 auto;display:block;filter:none!important}
+.vdsr-frames label{display:flex;gap:.75rem;align-items:center;justify-content:center;min-height:44px}
+.vdsr-frames label span{min-width:5.5em;text-align:right}
+.vdsr-frames label b{min-width:3.5em;text-align:left;font-variant-numeric:tabular-nums}
+.vdsr-frames input{flex:1 1 auto;max-width:22rem;min-width:0;height:44px;touch-action:pan-y}
+.vdsr-frames output{display:block;min-height:3em}
+</style>"""
+
+# It sets up every slider that is not set up yet, so it may stand on a page any number of times.
+_FRAMES_SCRIPT = """<script>
+document.querySelectorAll('.vdsr-frames:not([data-ready])').forEach(function (root) {
+  root.dataset.ready = '1';
+  var data = JSON.parse(root.querySelector('script').textContent);
+  var img = root.querySelector('img'), out = root.querySelector('output');
+  var first = img.getAttribute('src');
+  var inputs = Array.prototype.slice.call(root.querySelectorAll('input'));
+  function show() {
+    var k = 0;
+    inputs.forEach(function (input, i) {
+      var at = Number(input.value), word = data.words[i][at];
+      k = k * data.words[i].length + at;
+      input.setAttribute('aria-valuetext', word);
+      input.nextElementSibling.textContent = word;
+    });
+    img.src = data.frames[k] || first;
+    img.alt = data.alts[k];
+    out.textContent = data.alts[k];
+  }
+  inputs.forEach(function (input) { input.addEventListener('input', show); });
+  show();
+});
+</script>"""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The positions of one slider.
+
+    Attributes:
+        name: the argument of the drawing function that it sets.
+        values: in order.
+        words: each value as the reader sees it.
+        start: index of the first position shown.
+    """
+
+    name: str
+    values: tuple[Any, ...]
+    words: tuple[str, ...]
+    start: int = 0
+
+
+def make_choices(
+    choices: Mapping[str, Sequence[Any] | Mapping[str, Any]], start: Mapping[str, Any] | None = None
+) -> tuple[Choice, ...]:
+    """Sliders from plain values.
+
+    Args:
+        choices: for each argument its values, in order; or a mapping from words to values.
+        start: the values to begin with; the first of each unless given.
+
+    Errors: `InputError` when there is no slider, one has no position, or a start is no value of its slider.
+    """
+    if not choices or any(len(values) == 0 for values in choices.values()):
+        raise InputError(f"wanted at least one slider with at least one position, got {dict(choices)!r}")
+    made = []
+    for name, given in choices.items():
+        values = tuple(given.values()) if isinstance(given, Mapping) else tuple(given)
+        words = tuple(map(str, given)) if isinstance(given, Mapping) else tuple(map(str, values))
+        first = values[0] if start is None or name not in start else start[name]
+        if first not in values:
+            raise InputError(f"{name} cannot start at {first!r}, which is none of {values!r}")
+        made.append(Choice(name, values, words, values.index(first)))
+    return tuple(made)
+
+
+def describe(drawing: Any) -> str:
+    """What a drawing shows, in words: its `alt`.
+
+    Errors: `InputError` when it has none; a frame without words is nothing to those who cannot see it.
+    """
+    words = getattr(drawing, "alt", "")
+    if not words:
+        raise InputError(f"wanted a drawing with a text alternative in `.alt`, got {type(drawing).__name__} without")
+    return words
+
+
+class Frames:
+    """One drawing for each position of the sliders, made once and kept in the page.
+
+    Args:
+        function: takes one keyword for each slider, and returns a figure with `.alt`.
+        choices: see `make_choices`; the frames are all their combinations.
+        start: the values to begin with.
+
+    Errors: `InputError`, see `make_choices`; also when there would be more than `MAX_FRAMES` frames.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        choices: Mapping[str, Sequence[Any] | Mapping[str, Any]],
+        start: Mapping[str, Any] | None = None,
+    ):
+        self.choices = make_choices(choices, start)
+        count = int(np.prod([len(c.values) for c in self.choices]))
+        if count > MAX_FRAMES:
+            raise InputError(f"{count} frames are too many for a page, at most {MAX_FRAMES}")
+        self.frames: list[str] = []
+        self.alts: list[str] = []
+        for values in itertools.product(*(c.values for c in self.choices)):
+            drawing = function(**dict(zip((c.name for c in self.choices), values, strict=True)))
+            self.frames.append(data_uri(drawing))
+            self.alts.append(describe(drawing))
+
+    @property
+    def start_index(self) -> int:
+        """Index of the frame that is shown first."""
+        k = 0
+        for choice in self.choices:
+            k = k * len(choice.values) + choice.start
+        return k
+
+    def _repr_html_(self) -> str:
+        k = self.start_index
+        # The frame that is shown first stands in the image itself.
+        others = [None if i == k else frame for i, frame in enumerate(self.frames)]
+        data = {"words": [c.words for c in self.choices], "frames": others, "alts": self.alts}
+        # "</" would end the script element that holds the data.
+        text = json.dumps(data, ensure_ascii=False).replace("</", "<\\/")
+        sliders = "".join(
+            f'<label><span>{html.escape(c.name.replace("_", " "))}</span><input type="range" min="0" '
+            f'max="{len(c.values) - 1}" step="1" value="{c.start}" aria-valuetext="{html.escape(c.words[c.start])}">'
+            f"<b>{html.escape(c.words[c.start])}</b></label>"
+            for c in self.choices
+        )
+        alt = html.escape(self.alts[k], quote=True)
+        return (
+            f'{_FRAMES_STYLE}<div class="vdsr-frames"><script type="application/json">{text}</script>'
+            f'<img class="dark-light" src="{self.frames[k]}" alt="{alt}">{sliders}'
+            f"<output>{html.escape(self.alts[k])}</output></div>{_FRAMES_SCRIPT}"
+        )
