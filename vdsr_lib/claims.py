@@ -12,6 +12,7 @@ import numpy as np
 
 from .errors import InputError
 from .images import write_atomically
+from .interactive import is_static
 
 # Names the file that takes the values; a notebook run by hand has none, and nothing is kept.
 CLAIMS_VARIABLE = "VDSR_CLAIMS"
@@ -33,7 +34,7 @@ def _plain(name: str, value: object) -> object:
 
 
 def claim(name: str, value: T, *, within: float = 0.0) -> T:
-    """State a number of the page, and hand it back unchanged.
+    """State a number of the page, and hand it back unchanged; the page's text can quote it by its name.
 
     Args:
         name: unique in its notebook; says what the number is.
@@ -55,4 +56,22 @@ def claim(name: str, value: T, *, within: float = 0.0) -> T:
         claims[name] = entry
         text = json.dumps(claims, indent=1, ensure_ascii=False) + "\n"
         write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    if is_static():
+        _glue(name, entry["value"])
     return value
+
+
+def _glue(name: str, value: object) -> None:
+    """Leave the value in the notebook, so that its text can say {glue:text}`name:.2f`.
+
+    It is what `myst_nb.glue` writes; Colab has no myst_nb, and a live notebook needs none of this.
+    """
+    from IPython.display import display
+
+    kind = "application/papermill.record/"
+    text = value if isinstance(value, str) else repr(value)
+    display(
+        {f"{kind}text/plain": text},
+        raw=True,
+        metadata={"scrapbook": {"name": name, "mime_prefix": kind}},
+    )
