@@ -22,6 +22,9 @@ from .images import read_image
 
 AUTHORS_WEIGHTS = "authors/VDSR_Official.mat"
 
+# Photographs that scikit-image carries in its own package: three in colour, one grey. No download.
+EMBEDDED = ("astronaut", "camera", "chelsea", "coffee")
+
 
 @dataclass(frozen=True)
 class RegistryEntry:
@@ -108,8 +111,13 @@ def fetch_set(set_name: str, *, progress: bool = False) -> list[Path]:
 def load_set(set_name: str, *, progress: bool = False) -> dict[str, np.ndarray]:
     """The images of a set by name: uint8 `(H, W, 3)`, or `(H, W)` for a grey one.
 
-    `"291"` is the paper's training set, `T91` and `BSD200` together.
+    `"291"` is the paper's training set, `T91` and `BSD200` together. `"embedded"` are the pictures in
+    scikit-image's own package, which need no download.
     Errors: see `fetch` and `names_of`.
     """
+    if set_name == "embedded":
+        from skimage import data
+
+        return {name: getattr(data, name)() for name in EMBEDDED}
     parts: Iterable[str] = ("T91", "BSD200") if set_name == "291" else (set_name,)
     return {path.stem: read_image(path) for part in parts for path in fetch_set(part, progress=progress)}
