@@ -25,21 +25,11 @@ from vdsr_lib.models import VDSR
 from vdsr_lib.patches import Patches, extract_patches
 from vdsr_lib.training import TrainingConfig, default_fabric, resolve_precision, train
 
+from .experiments import Experiment, step_flop, vdsr
 from .reproduce import commit, machine
 
 DEPTH, BATCH, SIZE = 20, 16, 41
-
-
-def step_flop(depth: int = DEPTH, width: int = 64, batch: int = BATCH, size: int = SIZE) -> float:
-    """Floating-point operations of one training step's convolutions.
-
-    A multiply-add is two. The backward pass computes two products of the forward's size, one for the
-    weights and one for the input; the first layer's input needs no gradient.
-    """
-    first = last = 9 * width
-    hidden = (depth - 2) * 9 * width * width
-    macs = size * size * (3 * (hidden + last) + 2 * first)
-    return 2.0 * batch * macs
+SHAPE = Experiment("bench", "speed", vdsr(DEPTH), TrainingConfig(batch_size=BATCH))
 
 
 def in_turn(actions: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
@@ -118,7 +108,7 @@ def measure(rounds: int, steps: int) -> dict[str, float | str]:
         rounds,
     )
     peak = 2 * size**3 / times["matrix"]
-    reached = step_flop() * steps / times["ours"]
+    reached = step_flop(SHAPE) * steps / times["ours"]
 
     network, plain = VDSR(DEPTH).to(device).eval(), VDSR(DEPTH).to(device).eval()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -26,7 +26,7 @@ from tqdm import tqdm
 from vdsr_lib import datasets, evaluation, pretrained, runs
 from vdsr_lib.errors import DivergedError, VdsrError
 from vdsr_lib.models import SRCNN
-from vdsr_lib.patches import Patches, extract_patches
+from vdsr_lib.patches import Patches, count_patches, extract_patches
 from vdsr_lib.training import (
     Callback,
     Checkpointer,
@@ -38,7 +38,7 @@ from vdsr_lib.training import (
     train,
 )
 
-from .experiments import EXPERIMENTS, Experiment, get_experiment, miniature
+from .experiments import EXPERIMENTS, Experiment, get_experiment, miniature, step_flop
 
 REPOSITORY = Path(__file__).parents[1]
 ASSETS = REPOSITORY / "vdsr_lib" / "assets"
@@ -248,6 +248,31 @@ def status_table(folders: Folders) -> str:
     return "\n".join(lines)
 
 
+def estimate(flops: float, folders: Folders) -> str:
+    """What the rest of the queue costs, an experiment a line: operations, and hours at so many a second.
+
+    Only the training steps are counted; scoring comes on top.
+    """
+    lines, total = [f"{'experiment':28} {'steps left':>10} {'PFLOP':>9} {'hours':>8}"], 0.0
+    for name, experiment in EXPERIMENTS.items():
+        training, _ = split(load_images(experiment.training_set), experiment.held_out)
+        samples = count_patches(
+            [image.shape for image in training.values()],
+            experiment.scales,
+            size=experiment.patch,
+            stride=experiment.stride,
+        )
+        record = stored(name, folders)
+        finished = record is not None and record.status in ("done", "diverged")
+        reached = record.steps_done if record else 0
+        left = 0 if finished else experiment.config.total_steps(samples) - reached
+        cost = left * step_flop(experiment)
+        total += cost
+        lines.append(f"{name:28} {left:>10,} {cost / 1e15:>9.2f} {cost / flops / 3600:>8.2f}")
+    lines.append(f"{'the whole queue':28} {'':>10} {total / 1e15:>9.2f} {total / flops / 3600:>8.2f}")
+    return "\n".join(lines)
+
+
 def main(argv: list[str] | None = None) -> int:
     """The command line; see the module's docstring."""
     parser = argparse.ArgumentParser(
@@ -256,6 +281,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help="experiments to run, or to go on with")
     parser.add_argument("--queue", action="store_true", help="run all that is not done yet, in order")
     parser.add_argument("--status", action="store_true", help="list the experiments and what was reached")
+    parser.add_argument(
+        "--estimate",
+        type=float,
+        metavar="FLOPS",
+        help="hours that the rest of the queue takes at FLOPS operations a second",
+    )
     parser.add_argument("--profile", choices=("full", "quick"), default="full", help="quick: a miniature of each")
     parser.add_argument("--out", type=Path, help="write under this folder in place of the package (quick needs it)")
     parser.add_argument("--checkpoint-seconds", type=float, default=240.0)
@@ -265,6 +296,9 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--profile quick needs --out FOLDER, so that a miniature never replaces a real record")
     out: Path | None = arguments.out
     folders = Folders(*(out / part for part in ("runs", "weights", "kept", "checkpoints"))) if out else Folders()
+    if arguments.estimate:
+        print(estimate(arguments.estimate, folders))
+        return 0
     if arguments.status or not (arguments.names or arguments.queue):
         print(status_table(folders))
         return 0

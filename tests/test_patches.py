@@ -7,7 +7,7 @@ import torch
 from vdsr_lib.degradation import degrade, modcrop
 from vdsr_lib.errors import InputError
 from vdsr_lib.images import luma, to_uint8
-from vdsr_lib.patches import apply_symmetry, extract_patches
+from vdsr_lib.patches import apply_symmetry, count_patches, extract_patches
 
 
 @pytest.fixture
@@ -46,6 +46,13 @@ def test_paper_count_of_t91(data):
 
     # 7,992 patches / 64 = 124.9 steps an epoch; the paper's 9,960 steps / 80 epochs = 124.5.
     assert len(extract_patches(load_set("T91").values(), (2, 3, 4))) == 7992
+
+
+@pytest.mark.parametrize(("size", "stride"), [(41, 41), (33, 14), (20, 7)])
+def test_counting_needs_no_patches(image, size, stride):
+    images = [image, image[:45, :41], image[:20, :100]]
+    counted = count_patches([x.shape for x in images], (2, 3, 4), size=size, stride=stride)
+    assert counted == len(extract_patches(images, (2, 3, 4), size=size, stride=stride))
 
 
 def test_eight_symmetries_are_the_square_s():

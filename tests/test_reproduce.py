@@ -134,6 +134,25 @@ def _one_more_step(experiment, tmp_path, reached):
     raise StopIteration
 
 
+def test_operations_of_a_step_by_hand():
+    # Depth 2: two layers of 576 weights; forward two products, backward three (none for the first layer's input).
+    tiny = replace(experiments.get_experiment("table1-residual-lr0.1"), model=experiments.vdsr(2))
+    assert experiments.step_flop(tiny) == 2 * 64 * 41 * 41 * 576 * 5
+    # The paper's net: 664,704 weights, three products each but for the first layer's 576.
+    whole = replace(tiny, model=experiments.vdsr(20))
+    assert experiments.step_flop(whole) == 2 * 64 * 41 * 41 * (3 * 664_704 - 576)
+    srcnn = experiments.get_experiment("srcnn-915")
+    maps = 81 * 64 * 25**2, 64 * 32 * 25**2, 25 * 32 * 21**2
+    assert experiments.step_flop(srcnn) == 2 * 64 * (2 * maps[0] + 3 * maps[1] + 3 * maps[2])
+
+
+def test_the_estimate_counts_what_is_left(data, capsys):
+    assert reproduce.main(["--estimate", "1e15"]) == 0
+    lines = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines()}
+    assert lines["paper-291"][1] == "67,740"
+    assert float(lines["the"][-2]) > 1000
+
+
 def test_ledger_rows_say_what_was_reached():
     paper = runs.Value(36.90, True)
     arguments = {"command": "python -m x"}

@@ -114,3 +114,20 @@ def extract_patches(
     if not inputs:
         raise InputError(f"no image is large enough for a {size}x{size} patch")
     return Patches(torch.cat(inputs), torch.cat(targets), torch.cat(of_scale))
+
+
+def count_patches(
+    shapes: Iterable[tuple[int, ...]], scales: Sequence[int] = (2, 3, 4), *, size: int = 41, stride: int = 41
+) -> int:
+    """How many patches `extract_patches` would make, from the images' shapes alone.
+
+    Args:
+        shapes: `(H, W, …)` of each image.
+        scales, size, stride: as in `extract_patches`.
+    """
+    total = 0
+    for shape in shapes:
+        for scale in scales:
+            rows, columns = ((side - side % scale - size) // stride + 1 for side in shape[:2])
+            total += max(0, rows) * max(0, columns)
+    return total
