@@ -16,16 +16,23 @@ What the paper leaves open is decided here, in one place:
 
 from __future__ import annotations
 
+import glob
 import math
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
-from .errors import InputError, WeightsError
+from .errors import ImageError, InputError, WeightsError
 from .evaluation import Network, predict_luma
 from .images import MAX_PIXELS, rgb_to_ycbcr, round_half_up, ycbcr_to_rgb
+from .pictures import FORMATS, READABLE, check_fits, read_picture, write_picture
 from .resize import AxisWeights, axis_weights, output_size
 
 # A tile of 512 with its margin takes about 0.3 GB in a network of 64 channels, and computes 16 % twice.
@@ -194,3 +201,148 @@ def _to_dtype(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
     if dtype.kind == "f":
         return x.astype(dtype)
     return np.clip(round_half_up(x), 0, _PEAK[dtype.name]).astype(dtype)
+
+
+# --- files -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class UpscaledFile:
+    """What `upscale_file` did.
+
+    Attributes:
+        path: the file written.
+        size_in, size_out: `(width, height)` in pixels.
+        notes: what of the input file the output does not hold, one phrase each.
+    """
+
+    path: Path
+    size_in: tuple[int, int]
+    size_out: tuple[int, int]
+    notes: tuple[str, ...] = ()
+
+
+def upscale_file(
+    path_in: str | os.PathLike,
+    path_out: str | os.PathLike,
+    scale: float,
+    network: Network | None = None,
+    *,
+    overwrite: bool = False,
+    quality: int = 95,
+    **arguments: Any,
+) -> UpscaledFile:
+    """Upscale an image file into another, whose suffix names its format.
+
+    The EXIF rotation is applied. The ICC profile and the resolution (dpi) are kept, other EXIF entries are not.
+    For palettes, CMYK, 16 bits and what each format holds see `pictures`.
+
+    Args:
+        path_in: any image that Pillow reads.
+        path_out: ends in .png, .jpg, .jpeg, .tif, .tiff or .webp, in a folder that exists. Never the input,
+            by whatever link.
+        scale, network: see `upscale`.
+        overwrite: replace an output that is there already; otherwise that is an error.
+        quality: of JPEG and WebP, in [1, 100].
+        arguments: `tile`, `margin` and `progress` of `upscale`.
+
+    Errors: `ImageError` when the input cannot be read, or the output cannot be written or cannot hold the picture;
+        `InputError` as in `upscale`. The output is there whole, or not at all.
+    """
+    path_in, path_out = Path(path_in), Path(path_out)
+    check_fits(path_out, (1, 1), False, quality)
+    if _same_file(path_in, path_out):
+        raise ImageError(f"{path_out}: is the input itself, which is never overwritten")
+    if path_out.is_dir():
+        raise ImageError(f"{path_out}: is a directory, wanted a file name")
+    if os.path.lexists(path_out) and not overwrite:
+        raise ImageError(f"{path_out}: is there already, and is kept")
+    if not path_out.parent.is_dir():
+        raise ImageError(f"{path_out}: there is no folder {path_out.parent}")
+    if not os.access(path_out.parent, os.W_OK):
+        raise ImageError(f"{path_out}: cannot be written, the folder is read-only")
+
+    picture = read_picture(path_in)
+    rows, columns = picture.pixels.shape[:2]
+    size = output_shape((rows, columns), scale)
+    check_fits(path_out, size, picture.has_alpha)
+    # Only one of the two large arrays is needed from here on.
+    picture = replace(picture, pixels=upscale(picture.pixels, scale, network, **arguments))
+    notes = picture.notes + write_picture(picture, path_out, quality=quality)
+    return UpscaledFile(path_out, (columns, rows), (size[1], size[0]), notes)
+
+
+def plan(
+    inputs: Sequence[str | os.PathLike], output: str | os.PathLike, suffix: str | None = None
+) -> list[tuple[Path, Path]]:
+    """Which file each input becomes: pairs for `upscale_file`.
+
+    Args:
+        inputs: files, folders (their images, not those of folders inside) and patterns such as `"*.png"`.
+        output: a file, for one input file; else a folder, which is not made here. An output without a suffix,
+            or one that ends in a slash, is a folder.
+        suffix: of the files in an output folder, such as `".png"`; that of the input unless given, and `.png`
+            where that cannot be written.
+
+    Errors: `ImageError` when a folder or pattern holds no image, when several inputs would go to one file,
+        and when an output is another input.
+    """
+    if suffix is not None and suffix not in FORMATS:
+        raise InputError(f"suffix must be one of {', '.join(FORMATS)}, got {suffix!r}")
+    files = list({os.path.abspath(f): f for given in inputs for f in _expand(given)}.values())
+    if not files:
+        raise InputError("no input given")
+    target = Path(output)
+    is_folder = target.is_dir() or str(output).endswith(("/", os.sep)) or not target.suffix
+    if not is_folder:
+        if len(files) > 1 or Path(inputs[0]).is_dir():
+            raise ImageError(f"{target}: is one file, wanted a folder for {len(files)} inputs")
+        return [(files[0], target)]
+    sources: dict[Path, Path] = {}
+    for file in files:
+        own = file.suffix if file.suffix.lower() in FORMATS else ".png"
+        path_out = target / (file.stem + (suffix or own))
+        if path_out in sources:
+            raise ImageError(f"{path_out}: both {sources[path_out]} and {file} would be written there")
+        sources[path_out] = file
+    for path_out, file in sources.items():
+        for other in files:
+            if other != file and _same_file(other, path_out):
+                raise ImageError(f"{path_out}: is an input too, which {file} would overwrite")
+    return [(file, path_out) for path_out, file in sources.items()]
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The device to run on: `"auto"` is the GPU if there is one, else the CPU.
+
+    Errors: `InputError` for a name that torch does not know, or a device that is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise InputError(f"device {name!r} cannot be used here ({str(error).strip().splitlines()[0]})") from None
+
+
+def _expand(given: str | os.PathLike) -> list[Path]:
+    path = Path(given)
+    if path.is_dir():
+        files = [f for f in path.iterdir() if f.suffix.lower() in READABLE and not f.name.startswith(".")]
+        if not files:
+            raise ImageError(f"{path}: is a folder without images ({', '.join(READABLE)})")
+        return sorted(files)
+    if glob.has_magic(str(given)) and not os.path.lexists(path):
+        # The shell has done this already, except where the pattern is quoted, and on Windows.
+        files = [Path(f) for f in sorted(glob.glob(str(given))) if os.path.isfile(f)]
+        if not files:
+            raise ImageError(f"{given}: no file has such a name")
+        return files
+    return [path]
+
+
+def _same_file(a: Path, b: Path) -> bool:
+    try:
+        return os.path.samefile(a, b)  # through symbolic and hard links
+    except OSError:
+        return False
