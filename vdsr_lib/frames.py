@@ -65,7 +65,7 @@ def data_uri(drawing: Any) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class Panel:
     """One image of a gallery.
 
     Attributes:
@@ -96,32 +96,32 @@ class Gallery:
     """Images side by side, each pixel drawn as a square of `zoom` × `zoom` pixels.
 
     Args:
-        pictures: in the order to be shown.
+        panels: in the order to be shown.
         zoom: whole number ≥ 1; 1 is 1:1.
         label: says what the group is; needed when a picture is wider than a phone, and read out by screen readers.
 
     Errors: `InputError` when there is nothing to show, or the zoom is no whole number ≥ 1.
     """
 
-    def __init__(self, pictures: Iterable[Picture], *, zoom: int = 1, label: str = "Pictures to compare"):
-        self.pictures, self.zoom, self.label = list(pictures), zoom, label
-        if not self.pictures:
+    def __init__(self, panels: Iterable[Panel], *, zoom: int = 1, label: str = "Pictures to compare"):
+        self.panels, self.zoom, self.label = list(panels), zoom, label
+        if not self.panels:
             raise InputError("a gallery needs at least one picture")
         if not isinstance(zoom, int) or zoom < 1:
             raise InputError(f"zoom must be a whole number >= 1, got {zoom!r}")
 
     def _repr_html_(self) -> str:
         items = []
-        for picture in self.pictures:
-            rows, columns = np.asarray(picture.image).shape[:2]
+        for panel in self.panels:
+            rows, columns = np.asarray(panel.image).shape[:2]
             width, height = columns * self.zoom, rows * self.zoom
-            alt = html.escape(picture.alt or picture.label, quote=True)
+            alt = html.escape(panel.alt or panel.label, quote=True)
             items.append(
-                f'<figure style="width:{width}px"><img class="dark-light" src="{data_uri(np.asarray(picture.image))}" '
+                f'<figure style="width:{width}px"><img class="dark-light" src="{data_uri(np.asarray(panel.image))}" '
                 f'width="{width}" height="{height}" style="width:{width}px;height:{height}px" alt="{alt}">'
-                f"<figcaption>{html.escape(picture.label)}</figcaption></figure>"
+                f"<figcaption>{html.escape(panel.label)}</figcaption></figure>"
             )
-        widest = max(np.asarray(p.image).shape[1] for p in self.pictures) * self.zoom
+        widest = max(np.asarray(p.image).shape[1] for p in self.panels) * self.zoom
         focus = ' tabindex="0"' if widest > PHONE_WIDTH else ""
         label = html.escape(self.label, quote=True)
         return (
