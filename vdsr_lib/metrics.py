@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import numpy as np
 from scipy.ndimage import correlate1d
 
@@ -11,11 +13,13 @@ from .errors import InputError
 def shave(image: np.ndarray, border: int) -> np.ndarray:
     """Cut `border` pixels off each side of `(H, W[, C])`.
 
-    Errors: `InputError` when the border is negative or leaves nothing.
+    Errors: `InputError` when the border is no whole number ≥ 0, or leaves nothing.
     Source: the authors' evaluation code, `shave.m`. Chapter: 1.
     """
     image = np.asarray(image)
-    if border < 0 or image.ndim < 2 or min(image.shape[:2]) <= 2 * border:
+    if not isinstance(border, Integral) or border < 0:
+        raise InputError(f"border must be a whole number >= 0, got {border!r}")
+    if image.ndim < 2 or min(image.shape[:2]) <= 2 * border:
         raise InputError(f"cannot cut a border of {border} pixels off an image of shape {image.shape}")
     return image[border : image.shape[0] - border, border : image.shape[1] - border]
 
@@ -26,10 +30,10 @@ def psnr(image: np.ndarray, reference: np.ndarray, *, peak: float = 255.0) -> fl
     Args:
         image, reference: same shape, any real dtype, on the scale that `peak` belongs to.
 
-    Errors: `InputError` on different shapes, empty images or NaN.
+    Errors: `InputError` on different shapes, empty images, NaN or infinity, or a peak ≤ 0.
     Source: paper section 4; Huynh-Thu and Ghanbari 2008. Chapter: 1.
     """
-    image, reference = _pair(image, reference)
+    image, reference = _pair(image, reference, peak)
     mse = float(np.mean((image - reference) ** 2))
     return float("inf") if mse == 0 else float(10 * np.log10(peak**2 / mse))
 
@@ -43,7 +47,7 @@ def ssim(image: np.ndarray, reference: np.ndarray, *, peak: float = 255.0) -> fl
     Args:
         image, reference: `(H, W)`, both sides ≥ 11, on the scale that `peak` belongs to.
 
-    Errors: `InputError` on different shapes, on images smaller than the window, or NaN.
+    Errors: `InputError` on different shapes, images smaller than the window, NaN or infinity, or a peak ≤ 0.
     Source: Wang et al. 2004, eq. 13, K₁ = 0.01, K₂ = 0.03; paper table 3. Chapter: 1.
     """
     return float(np.mean(ssim_map(image, reference, peak=peak)))
@@ -51,7 +55,7 @@ def ssim(image: np.ndarray, reference: np.ndarray, *, peak: float = 255.0) -> fl
 
 def ssim_map(image: np.ndarray, reference: np.ndarray, *, peak: float = 255.0) -> np.ndarray:
     """The local SSIM that `ssim` averages: `(H − 10, W − 10)` float64, at most 1."""
-    image, reference = _pair(image, reference)
+    image, reference = _pair(image, reference, peak)
     if image.ndim != 2 or min(image.shape) < 11:
         raise InputError(f"ssim wants (H, W) with both sides >= 11, got shape {image.shape}")
     offset = np.arange(-5, 6)
@@ -70,12 +74,37 @@ def ssim_map(image: np.ndarray, reference: np.ndarray, *, peak: float = 255.0) -
     return luminance_contrast / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))
 
 
-def _pair(image: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def power_spectrum(image: np.ndarray, bins: int = 50) -> tuple[np.ndarray, np.ndarray]:
+    """Mean power of an image by spatial frequency, over all directions.
+
+    Args:
+        image: `(H, W)`, any real dtype and scale; a Hann window takes away what the edges would add.
+        bins: number of steps from 0 to ½ cycle a pixel, the finest stripes that pixels can hold.
+
+    Returns: `(frequency, power)`, each `(bins + 1,)` float64; frequency in cycles per pixel.
+    Errors: `InputError` for another shape, or fewer pixels on a side than bins.
+    Chapter: 1.
+    """
+    image = np.asarray(image, dtype=np.float64)
+    if image.ndim != 2 or bins < 1 or min(image.shape) < bins:
+        raise InputError(f"wanted (H, W) with both sides >= {bins}, got shape {image.shape}")
+    window = np.outer(*(np.hanning(n) for n in image.shape))
+    power = np.abs(np.fft.fft2((image - image.mean()) * window)) ** 2
+    rows, columns = (np.fft.fftfreq(n) for n in image.shape)
+    index = np.rint(np.hypot(rows[:, None], columns) * 2 * bins).astype(np.int64)
+    inside = index <= bins  # the corners of the plane hold diagonal stripes only
+    total = np.bincount(index[inside], power[inside], minlength=bins + 1)
+    return np.arange(bins + 1) / (2 * bins), total / np.bincount(index[inside], minlength=bins + 1)
+
+
+def _pair(image: np.ndarray, reference: np.ndarray, peak: float) -> tuple[np.ndarray, np.ndarray]:
     image, reference = np.asarray(image, dtype=np.float64), np.asarray(reference, dtype=np.float64)
     if image.shape != reference.shape:
         raise InputError(f"images must have one shape, got {image.shape} and {reference.shape}")
     if image.size == 0:
         raise InputError(f"images must not be empty, got shape {image.shape}")
-    if np.isnan(image).any() or np.isnan(reference).any():
-        raise InputError("images must not hold NaN")
+    if not (np.isfinite(image).all() and np.isfinite(reference).all()):
+        raise InputError("images must not hold NaN or infinity")
+    if not peak > 0:
+        raise InputError(f"peak must be > 0, got {peak!r}")
     return image, reference
