@@ -1,7 +1,7 @@
-"""Pictures, and figures under sliders, as HTML that needs no kernel, no network and no other file.
+"""Pictures, tables, and figures under sliders, as HTML that needs no kernel, no network and no other file.
 
-Two things a page shows: a `Gallery`, images side by side at a whole-number zoom, so that the reader sees the
-very pixels; and `Frames`, one drawing for each position of one or more sliders. Both are plain HTML with
+What a page shows: a `Gallery`, images side by side at a whole-number zoom, so that the reader sees the very
+pixels; `Frames`, one drawing for each position of one or more sliders; a `Table`. All are plain HTML with
 the images inside, so a static page, JupyterLab and Colab show the same.
 """
 
@@ -126,6 +126,41 @@ class Gallery:
         label = html.escape(self.label, quote=True)
         return (
             f'{_GALLERY_STYLE}<div class="vdsr-gallery" role="group" aria-label="{label}"{focus}>{"".join(items)}</div>'
+        )
+
+
+class Table:
+    """Rows and columns that look the same on a page and in a notebook.
+
+    Args:
+        header: the columns' names.
+        rows: a first cell that names the row, then words or numbers.
+        form: how numbers are written, such as `".2f"`.
+
+    Errors: `InputError` when a row is not as long as the header.
+    """
+
+    def __init__(self, header: Sequence[str], rows: Iterable[Sequence[Any]], form: str = ".2f"):
+        self.header, self.rows, self.form = list(header), [list(row) for row in rows], form
+        for row in self.rows:
+            if len(row) != len(self.header):
+                raise InputError(f"wanted {len(self.header)} cells in each row, got {row!r}")
+
+    def _text(self, cell: Any) -> str:
+        number = isinstance(cell, (float, np.floating))
+        return html.escape(format(cell, self.form).replace("-", "−") if number else str(cell))
+
+    def _repr_html_(self) -> str:
+        head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in self.header)
+        body = "".join(
+            f'<tr><th scope="row">{self._text(row[0])}</th>'
+            + "".join(f'<td style="text-align:right">{self._text(cell)}</td>' for cell in row[1:])
+            + "</tr>"
+            for row in self.rows
+        )
+        return (
+            '<div class="pst-scrollable-table-container" style="overflow-x:auto"><table class="table">'
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
         )
 
 
