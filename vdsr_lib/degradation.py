@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import NamedTuple
+from typing import Generic, NamedTuple
 
 from .errors import InputError
-from .resize import Array, _rows_axis, imresize
+from .resize import Array, imresize, rows_axis
 
 
-class Degraded(NamedTuple):
+class Degraded(NamedTuple, Generic[Array]):
     """`low_res` `(H/s, W/s)` and `interpolated` `(H, W)`, in the type and range of the input."""
 
     low_res: Array
@@ -28,7 +28,7 @@ def modcrop(image: Array, scale: int) -> Array:
     """
     if not isinstance(scale, Integral) or scale < 1:
         raise InputError(f"scale must be a whole number >= 1, got {scale!r}")
-    axis = _rows_axis(image)
+    axis = rows_axis(image)
     rows, columns = (int(n) - int(n) % int(scale) for n in image.shape[axis : axis + 2])
     if rows == 0 or columns == 0:
         raise InputError(f"image {tuple(image.shape)} is smaller than the scale {scale}")
@@ -39,7 +39,7 @@ def modcrop(image: Array, scale: int) -> Array:
 
 def degrade(
     high_res: Array, scale: int, *, kernel: str = "bicubic", up_kernel: str | None = None, antialias: bool = True
-) -> Degraded:
+) -> Degraded[Array]:
     """Down by `scale`, and up again to the size the network works at.
 
     Args:
@@ -51,7 +51,7 @@ def degrade(
     Errors: `InputError` unless both sides are multiples of the scale (see `modcrop`).
     Source: paper section 3.2 and 4. Chapter: 1.
     """
-    axis = _rows_axis(high_res)
+    axis = rows_axis(high_res)
     size = (int(high_res.shape[axis]), int(high_res.shape[axis + 1]))
     if modcrop(high_res, scale).shape != high_res.shape:
         raise InputError(f"image {tuple(high_res.shape)} is no multiple of the scale {scale}: use modcrop first")

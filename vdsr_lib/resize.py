@@ -8,18 +8,24 @@ after each axis*; that middle rounding is why a float resize that is rounded onc
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from numbers import Integral, Real
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from .errors import InputError
 
-Array = np.ndarray | torch.Tensor
+# What comes in, numpy or torch, comes out.
+Array = TypeVar("Array", np.ndarray, torch.Tensor)
 
 _INTEGER_MAX = {"uint8": 255, "uint16": 65535}
+
+# 2 GB of weights on one axis. A scale that asks for more is a slip, not a picture.
+_MAX_WEIGHTS = 2**27
 
 
 def cubic(x: np.ndarray, a: float = -0.5) -> np.ndarray:
@@ -90,8 +96,9 @@ class AxisWeights:
     def apply(self, image: Array, axis: int) -> Array:
         """Resize `axis` of a float array (numpy or torch) tap by tap, in the array's own precision."""
         if isinstance(image, torch.Tensor):
-            weights = torch.as_tensor(self.weights, dtype=image.dtype, device=image.device)
-            indices = torch.as_tensor(self.indices, device=image.device)
+            # Copied, for torch warns of a view of read-only memory.
+            weights = torch.tensor(self.weights, dtype=image.dtype, device=image.device)
+            indices = torch.tensor(self.indices, device=image.device)
         else:
             weights, indices = self.weights.astype(image.dtype, copy=False), self.indices
         tail = [1] * (image.ndim - 1 - axis % image.ndim)
@@ -130,7 +137,8 @@ def axis_weights(
         antialias: when shrinking, stretch the kernel by `1 / scale` so that it averages.
         edge: `"mirror"` (later MATLAB releases: …, x1, x0 | x0, x1, …) or `"repeat"` (earlier ones).
 
-    Errors: `InputError` for a size < 1, a scale that is not finite and positive, or an unknown name.
+    Errors: `InputError` for a size < 1, a scale that is not finite and positive, an unknown name, or
+        sizes and a scale that would need more than 2 GB of weights.
     Source: MATLAB R2010b–R2024b, `imresize.m`. Chapter: 1.
     """
     if in_size < 1 or out_size < 1:
@@ -146,9 +154,11 @@ def axis_weights(
     support = support / shrink
 
     # MATLAB's pixels are centred on 1, 2, 3, ...; the centre of output x lies at input u.
+    taps = math.ceil(support) + 2
+    if taps * out_size > _MAX_WEIGHTS:
+        raise InputError(f"{in_size} -> {out_size} pixels at scale {scale:g} would need {taps * out_size:,} weights")
     x = np.arange(1, out_size + 1, dtype=float)
     u = x / scale + 0.5 * (1 - 1 / scale)
-    taps = math.ceil(support) + 2
     position = np.floor(u - support / 2)[:, None] + np.arange(taps)
     weights = shrink * function(shrink * (u[:, None] - position))
     weights /= weights.sum(axis=1, keepdims=True)
@@ -167,7 +177,12 @@ def axis_weights(
 
 
 def output_size(in_size: int, scale: float) -> int:
-    """MATLAB's output length, `ceil(scale * in_size)`, safe against 1.1 × 10 = 11.000000000000002."""
+    """MATLAB's output length, `ceil(scale * in_size)`, safe against 1.1 × 10 = 11.000000000000002.
+
+    Errors: `InputError` for a size < 1, or a scale that is not finite and positive.
+    """
+    if in_size < 1:
+        raise InputError(f"sizes must be at least 1 pixel, got {in_size}")
     _check_scale(scale)
     return max(1, math.ceil(in_size * scale - 1e-9 * max(1.0, in_size * scale)))
 
@@ -197,16 +212,18 @@ def imresize(
     Errors: `InputError` on another shape or dtype, on NaN scales, on both or neither of scale, size.
     Source: MATLAB `imresize.m`; paper section 4. Chapter: 1.
     """
-    rows_axis = _rows_axis(image)
+    first = rows_axis(image)
     if (scale is None) == (size is None):
         raise InputError(f"give either scale or size, got scale={scale!r} and size={size!r}")
-    in_size = (int(image.shape[rows_axis]), int(image.shape[rows_axis + 1]))
+    in_size = (int(image.shape[first]), int(image.shape[first + 1]))
     if scale is not None:
+        _check_scale(scale)
         scales = (float(scale), float(scale))
         out_size = (output_size(in_size[0], scale), output_size(in_size[1], scale))
     else:
         assert size is not None
-        if len(size) != 2 or min(size) < 1:
+        wrong = not isinstance(size, Sequence) or len(size) != 2
+        if wrong or not all(isinstance(n, Integral) and n >= 1 for n in size):
             raise InputError(f"size must be two lengths of at least 1 pixel, got {size!r}")
         out_size = (int(size[0]), int(size[1]))
         scales = (out_size[0] / in_size[0], out_size[1] / in_size[1])
@@ -218,7 +235,7 @@ def imresize(
         weights = axis_weights(
             in_size[which], out_size[which], scales[which], kernel=kernel, antialias=antialias, edge=edge
         )
-        work = weights.apply(work, rows_axis + int(which))
+        work = weights.apply(work, first + int(which))
         if integer_max:
             work = _round_and_clamp(work, integer_max)
     if not integer_max:
@@ -226,16 +243,11 @@ def imresize(
     return work.to(image.dtype) if isinstance(work, torch.Tensor) else work.astype(image.dtype)
 
 
-def _check_scale(scale: float) -> None:
-    if not (isinstance(scale, (int, float, np.floating, np.integer)) and math.isfinite(scale) and scale > 0):
-        raise InputError(f"scale must be a finite number > 0, got {scale!r}")
+def rows_axis(image: Array) -> int:
+    """The axis of an image's rows: 0 in numpy `(H, W[, C])`, the last but one in torch `(..., H, W)`.
 
-
-def _dtype_name(image: Array) -> str:
-    return str(image.dtype).removeprefix("torch.")
-
-
-def _rows_axis(image: Array) -> int:
+    Errors: `InputError` for another type, shape or dtype, or an empty image; see `imresize`.
+    """
     if isinstance(image, torch.Tensor):
         ok, wanted = image.ndim >= 2, "a torch tensor (..., H, W)"
     elif isinstance(image, np.ndarray):
@@ -249,6 +261,15 @@ def _rows_axis(image: Array) -> int:
     if 0 in image.shape:
         raise InputError(f"image must not be empty, got shape {tuple(image.shape)}")
     return image.ndim - 2 if isinstance(image, torch.Tensor) else 0
+
+
+def _check_scale(scale: float) -> None:
+    if not (isinstance(scale, Real) and math.isfinite(scale) and scale > 0):
+        raise InputError(f"scale must be a finite number > 0, got {scale!r}")
+
+
+def _dtype_name(image: Array) -> str:
+    return str(image.dtype).removeprefix("torch.")
 
 
 def _as_double(image: Array) -> Array:
