@@ -76,6 +76,7 @@ def luma(image: np.ndarray) -> np.ndarray:
         image: `(H, W)` or `(H, W, 3)` on the 8-bit scale.
 
     Returns: `(H, W)` float64 on the 8-bit scale. A grey image is its own Y, in [0, 255].
+    Errors: `InputError` for another shape.
     """
     image = np.asarray(image)
     if image.ndim == 2:
@@ -121,16 +122,16 @@ def open_image(path: str | os.PathLike) -> Image.Image:
 def read_image(path: str | os.PathLike) -> np.ndarray:
     """Read an image file as the protocols want it.
 
-    Returns: uint8, `(H, W)` for a grey file and `(H, W, 3)` RGB for every other kind; transparency
-        is dropped. For alpha, 16 bits and profiles see `upscaling.upscale_file`.
+    Returns: uint8, `(H, W)` for a grey file and `(H, W, 3)` RGB for every other kind, yours to write
+        to; transparency is dropped. For alpha, 16 bits and profiles see `upscaling.upscale_file`.
     Errors: `ImageError`, see `open_image`.
     """
     image = open_image(path)
     if image.mode in ("1", "L"):
-        return np.asarray(image.convert("L"))
+        return np.array(image.convert("L"))
     if image.mode.startswith("I") or image.mode == "F":
         raise ImageError(f"{path}: mode {image.mode} is not 8-bit, wanted an 8-bit image")
-    return np.asarray(image.convert("RGB"))
+    return np.array(image.convert("RGB"))
 
 
 def write_atomically(path: str | os.PathLike, write) -> None:
