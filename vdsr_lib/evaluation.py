@@ -103,6 +103,7 @@ def predict_luma(network: Network | None, interpolated: np.ndarray) -> np.ndarra
         interpolated: `(H, W)` on the 8-bit scale.
 
     Returns: `(H, W)` float64 on the 8-bit scale, unclamped.
+    Errors: `InputError` when the network changes the size.
     """
     if network is None:
         return np.asarray(interpolated, dtype=np.float64)
@@ -115,6 +116,8 @@ def predict_luma(network: Network | None, interpolated: np.ndarray) -> np.ndarra
     x = torch.as_tensor(np.asarray(interpolated) / 255.0, dtype=dtype, device=device)[None, None]
     with torch.inference_mode():
         y = network(x.contiguous(memory_format=torch.channels_last))
+    if y.shape != x.shape:
+        raise InputError(f"the network made {tuple(y.shape)} of {tuple(x.shape)}, wanted the same size")
     return y[0, 0].double().cpu().numpy() * 255.0
 
 
@@ -129,12 +132,13 @@ def reconstruct(
         network: see `predict_luma`.
         protocol: a `Protocol` or the name of one.
 
+    Errors: `InputError` for another image or scale, an unknown protocol, or a network that changes the size.
     Paper: section 4; the authors' release, `Demo_SR_Conv.m`. Chapter: 1.
     """
     p = get_protocol(protocol)
     image = np.asarray(image)
-    if image.dtype != np.uint8:
-        raise InputError(f"image must be uint8, got {image.dtype}")
+    if image.dtype != np.uint8 or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)):
+        raise InputError(f"image must be uint8 (H, W) or (H, W, 3), got {image.dtype} {image.shape}")
     image = modcrop(image, scale)
     if p.channel == "rgb":
         return _reconstruct_rgb(image, scale, network, p)

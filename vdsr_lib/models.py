@@ -29,8 +29,8 @@ class VDSR(nn.Module):
 
     def __init__(self, depth: int = 20, width: int = 64, *, residual: bool = True, bias: bool = True):
         super().__init__()
-        if depth < 2 or width < 1:
-            raise InputError(f"depth must be >= 2 and width >= 1, got depth={depth}, width={width}")
+        if not (isinstance(depth, int) and isinstance(width, int) and depth >= 2 and width >= 1):
+            raise InputError(f"depth must be a whole number >= 2 and width >= 1, got depth={depth!r}, width={width!r}")
         self.depth, self.width, self.residual = depth, width, residual
         channels = [1] + [width] * (depth - 1) + [1]
         self.convs = nn.ModuleList(
@@ -44,6 +44,7 @@ class VDSR(nn.Module):
         Paper: section 4.1, citing He et al. 2015. Chapter: 4.
         """
         for conv in self.convs:
+            assert isinstance(conv, nn.Conv2d)
             nn.init.kaiming_normal_(conv.weight, mode="fan_in", nonlinearity="relu")
             if conv.bias is not None:
                 nn.init.zeros_(conv.bias)
@@ -83,8 +84,10 @@ class SRCNN(nn.Module):
         padding: str = "same",
     ):
         super().__init__()
-        if len(kernels) != 3 or any(k < 1 or k % 2 == 0 for k in kernels):
+        if len(kernels) != 3 or not all(isinstance(k, int) and k >= 1 and k % 2 == 1 for k in kernels):
             raise InputError(f"kernels must be three odd sides, got {kernels!r}")
+        if len(widths) != 2 or not all(isinstance(w, int) and w >= 1 for w in widths):
+            raise InputError(f"widths must be two whole numbers >= 1, got {widths!r}")
         if padding not in ("same", "valid"):
             raise InputError(f"padding must be 'same' or 'valid', got {padding!r}")
         self.kernels, self.widths, self.padding = kernels, widths, padding
@@ -98,6 +101,8 @@ class SRCNN(nn.Module):
     def reset_parameters(self) -> None:
         """Gaussian with σ = 0.001, biases zero (Dong et al. 2016, section 3.4)."""
         for conv in self.convs:
+            assert isinstance(conv, nn.Conv2d)
+            assert conv.bias is not None
             nn.init.normal_(conv.weight, std=1e-3)
             nn.init.zeros_(conv.bias)
 
