@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from . import datasets, runs
-from .errors import WeightsError
+from .errors import InputError, WeightsError
 from .images import write_atomically
 from .models import SRCNN, VDSR
 
@@ -54,14 +54,14 @@ def build(spec: Mapping[str, Any]) -> VDSR | SRCNN:
 
     Errors: `WeightsError` for an unknown kind or wrong arguments.
     """
-    arguments = dict(spec)
+    arguments: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in spec.items()}
     kind = arguments.pop("kind", None)
     try:
         if kind == "VDSR":
             return VDSR(**arguments)
         if kind == "SRCNN":
-            return SRCNN(**{k: tuple(v) if isinstance(v, list) else v for k, v in arguments.items()})
-    except TypeError as error:
+            return SRCNN(**arguments)
+    except (TypeError, InputError) as error:
         raise WeightsError(f"cannot build a {kind} from {spec}: {error}") from None
     raise WeightsError(f"unknown network kind {kind!r}, wanted VDSR or SRCNN")
 
@@ -84,17 +84,17 @@ def load_file(path: str | os.PathLike) -> VDSR | SRCNN:
     Errors: `WeightsError` when the file is missing, is no such file, or does not fit its own header.
     """
     tensors, header = _read_safetensors(path)
-    if "model" not in header:
-        raise WeightsError(f"{path}: has no 'model' entry in its header, wanted a file of pretrained.save")
-    model = build(json.loads(header["model"]))
-    _fill(model, tensors, str(path))
-    return model
+    return _assemble(_entry(header, "model", path), tensors, path)
 
 
 def about(name: str) -> dict[str, Any]:
-    """What the header of shipped weights says of them: training set, steps, scores."""
-    _, header = _read_safetensors(_shipped_path(name))
-    return json.loads(header.get("about", "{}"))
+    """What the header of shipped weights says of them: training set, steps, scores.
+
+    Errors: `WeightsError` for an unknown name or a bad file.
+    """
+    path = _shipped_path(name)
+    _, header = _read_safetensors(path)
+    return _entry(header, "about", path)
 
 
 def load_authors(path: str | os.PathLike | None = None) -> VDSR:
@@ -110,18 +110,18 @@ def load_authors(path: str | os.PathLike | None = None) -> VDSR:
 
     path = Path(path) if path is not None else datasets.fetch(datasets.AUTHORS_WEIGHTS)
     try:
-        content = loadmat(path)["model"][0, 0]
+        content = loadmat(path, appendmat=False)["model"][0, 0]
         weights, biases = content["weight"].ravel(), content["bias"].ravel()
-    except (OSError, KeyError, IndexError, ValueError, TypeError, NotImplementedError) as error:
-        raise WeightsError(f"{path}: is not the authors' VDSR_Official.mat ({error})") from None
-    model = VDSR(depth=len(weights))
+        pairs = [(np.asarray(w, np.float32), np.asarray(b, np.float32)) for w, b in zip(weights, biases, strict=True)]
+    except Exception as error:  # a broken file can raise nearly anything in scipy's parser
+        raise WeightsError(f"{path}: is not the authors' VDSR_Official.mat ({' '.join(str(error).split())})") from None
     tensors: dict[str, Tensor] = {}
-    for k, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
-        weight = np.asarray(weight, dtype=np.float32)
-        weight = weight.reshape(3, 3, *_channels(weight, k, len(weights)))  # MATLAB drops trailing ones
-        tensors[f"convs.{k}.weight"] = torch.from_numpy(np.ascontiguousarray(weight.transpose(3, 2, 0, 1)))
-        tensors[f"convs.{k}.bias"] = torch.from_numpy(np.asarray(bias, dtype=np.float32).ravel().copy())
-    _fill(model, tensors, str(path))
+    for k, (weight, bias) in enumerate(pairs):
+        weight = weight.reshape(3, 3, *_channels(weight, k, len(pairs)))  # MATLAB drops trailing ones
+        tensors[f"convs.{k}.weight"] = torch.tensor(np.ascontiguousarray(weight.transpose(3, 2, 0, 1)))
+        tensors[f"convs.{k}.bias"] = torch.tensor(bias.ravel())
+    model = _assemble({"kind": "VDSR", "depth": len(pairs)}, tensors, path)
+    assert isinstance(model, VDSR)
     return model
 
 
@@ -186,13 +186,32 @@ def _read_safetensors(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict[
         raise WeightsError(f"{path}: cannot be read as safetensors ({error})") from None
 
 
-def _fill(model: nn.Module, tensors: dict[str, Tensor], source: str) -> None:
+def _entry(header: Mapping[str, str], key: str, path: str | os.PathLike) -> dict[str, Any]:
+    """A JSON object in a file's header."""
     try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise WeightsError(f"{source}: does not fit the network: {' '.join(str(error).split())}") from None
-    if not all(torch.isfinite(t).all() for t in tensors.values()):
-        raise WeightsError(f"{source}: holds values that are not finite")
+        entry = json.loads(header[key])
+    except (KeyError, ValueError):
+        entry = None
+    if not isinstance(entry, dict):
+        raise WeightsError(f"{path}: has no {key!r} entry in its header, wanted a file of pretrained.save")
+    return entry
+
+
+def _assemble(spec: Mapping[str, Any], tensors: Mapping[str, Tensor], path: str | os.PathLike) -> VDSR | SRCNN:
+    """The network of `spec` with these tensors in it; a spec that does not fit them costs no memory."""
+    depth = spec.get("depth", 0)
+    if isinstance(depth, int) and depth > len(tensors):
+        raise WeightsError(f"{path}: does not fit the network: {len(tensors)} tensors for a depth of {depth}")
+    try:
+        with torch.device("meta"):  # neither memory nor random numbers until the tensors come
+            model = build(spec)
+        copies = {name: tensor.to(torch.float32, copy=True) for name, tensor in tensors.items()}
+        model.load_state_dict(copies, assign=True)
+    except (RuntimeError, OverflowError) as error:
+        raise WeightsError(f"{path}: does not fit the network: {' '.join(str(error).split())}") from None
+    if not all(torch.isfinite(p).all() for p in model.parameters()):
+        raise WeightsError(f"{path}: holds values that are not finite")
     model.eval()
     # The layout that convolutions run fastest in; the values are the same.
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model
