@@ -22,7 +22,7 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 
 from vdsr_lib.errors import VdsrError
 
-from . import notebooks
+from . import notebooks, readme
 from .notebooks import BOOK, BUDGET, BUILD, ROOT, Run, hash_files
 
 STAGE = BUILD / "stage"
@@ -38,6 +38,7 @@ VENDORED = {
 # Pages that Sphinx adds.
 EXTRA_PAGES = {"404", "genindex", "py-modindex", "search"}
 RUN_TABLE = "<!-- the table of runs: written here when the book is built -->"
+RESULTS = "<!-- the README's table of results: written here when the book is built -->"
 
 
 class BookError(VdsrError):
@@ -73,6 +74,15 @@ def run_table(runs: Sequence[Run]) -> str:
     return "\n".join(lines)
 
 
+def fill(page: str, mark: str, text: str) -> None:
+    """Put generated text in its place in a staged page."""
+    path = STAGE / page
+    before = path.read_text(encoding="utf-8")
+    if before.count(mark) != 1:
+        raise BookError(f"book/{page} must hold this line once: {mark}")
+    path.write_text(before.replace(mark, text), encoding="utf-8")
+
+
 def stage(runs: Sequence[Run]) -> None:
     """Lay out in `_build/stage` what Jupyter Book is to render."""
     shutil.rmtree(STAGE, ignore_errors=True)
@@ -81,11 +91,8 @@ def stage(runs: Sequence[Run]) -> None:
         target = STAGE / run.notebook
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(run.page, target)
-    record = STAGE / "run_record.md"
-    text = record.read_text(encoding="utf-8")
-    if RUN_TABLE not in text:
-        raise BookError(f"book/run_record.md has lost the line {RUN_TABLE!r}")
-    record.write_text(text.replace(RUN_TABLE, run_table(runs)), encoding="utf-8")
+    fill("run_record.md", RUN_TABLE, run_table(runs))
+    fill("intro.md", RESULTS, readme.stored_table())
     for source, target_name in VENDORED.items():
         origin, target = ROOT / "node_modules" / source, STAGE / "_vendor" / target_name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -155,20 +162,30 @@ def render() -> None:
 
 
 def build(
-    profile: str = "quick", *, force: bool = False, jobs: int = 2, budget: float | None = None, accept: bool = False
+    profile: str = "quick",
+    *,
+    only: Sequence[str] = (),
+    force: bool = False,
+    jobs: int = 2,
+    budget: float | None = None,
+    accept: bool = False,
 ) -> None:
-    """Build the whole book.
+    """Build the whole book; with `only`, run just the notebooks whose path starts so, and render nothing.
 
     Errors: `BookError` and `notebooks.NotebookError`, each naming the page and what is wrong with it.
     """
     wanted = pages()
-    runs, failures = notebooks.execute_all(profile, force=force, jobs=jobs, budget=budget)
+    chosen = [p for p in notebooks.find() if p.relative_to(BOOK).as_posix().startswith(tuple(only) or "")]
+    if not chosen and only:
+        raise BookError(f"no notebook's path starts with {' or '.join(only)}")
+    runs, failures = notebooks.execute_all(chosen, profile, force=force, jobs=jobs, budget=budget)
     if failures:
         raise BookError("\n\n".join(map(str, failures)))
     if accept:
         for run in runs:
             for line in notebooks.accept(run):
                 print(f"accepted, {run.notebook}: {line}")
+    if accept or only:
         return
     stage(runs)
     now = stage_hash()
@@ -185,6 +202,7 @@ def main(argv: list[str] | None = None) -> int:
     """The command line; exit code 1 when the book is not right."""
     parser = argparse.ArgumentParser(prog="python -m data_scripts.book", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--profile", choices=sorted(BUDGET), default="quick")
+    parser.add_argument("only", nargs="*", metavar="NOTEBOOK", help="run only these (01_task, say), and render nothing")
     parser.add_argument("--force", action="store_true", help="run and render everything again")
     parser.add_argument("--jobs", type=int, default=2, help="notebooks that run at the same time (default: 2)")
     parser.add_argument("--budget", type=float, help="seconds that a notebook may take (default: 60 for quick)")
@@ -194,6 +212,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         build(
             arguments.profile,
+            only=arguments.only,
             force=arguments.force,
             jobs=arguments.jobs,
             budget=arguments.budget,

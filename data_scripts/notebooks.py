@@ -254,9 +254,9 @@ def _prune(folder: Path) -> None:
 
 
 def execute_all(
-    profile: str, *, force: bool = False, jobs: int = 2, budget: float | None = None
+    chosen: Iterable[Path], profile: str, *, force: bool = False, jobs: int = 2, budget: float | None = None
 ) -> tuple[list[Run], list[NotebookError]]:
-    """Run every notebook, `jobs` at a time; `(runs, failures)`, each in the book's order."""
+    """Run notebooks, `jobs` at a time; `(runs, failures)`, each in the order given."""
 
     def attempt(path: Path) -> Run | NotebookError:
         start = time.monotonic()
@@ -270,7 +270,7 @@ def execute_all(
         return run
 
     with ThreadPoolExecutor(jobs) as pool:
-        results = list(pool.map(attempt, find()))
+        results = list(pool.map(attempt, chosen))
     return [r for r in results if isinstance(r, Run)], [r for r in results if isinstance(r, NotebookError)]
 
 

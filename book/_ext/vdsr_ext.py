@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
+
+NOT_FOUND = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>No such page · {title}</title>
+<style>
+:root {{ color-scheme: light dark; font-family: system-ui, sans-serif; line-height: 1.5 }}
+body {{ max-width: 34rem; margin: 20vh auto 0; padding: 0 1rem }}
+</style></head>
+<body><h1>No such page</h1>
+<p>The page may have moved. Begin with <a href="{home}">the first page of <em>{title}</em></a>.</p></body></html>
+"""
 
 
 def add_vendored(app: Sphinx, config: Config) -> None:
@@ -18,18 +33,127 @@ def add_vendored(app: Sphinx, config: Config) -> None:
     config.html_static_path.append(str(Path(app.srcdir) / "_vendor"))
 
 
+def search_once(app: Sphinx, config: Config) -> None:
+    """Leave the bar above the page empty, since the sidebar has a search field already.
+
+    Named in `_config.yml`, this option would throw away those that Jupyter Book sets itself.
+    """
+    config.html_theme_options["navbar_persistent"] = []
+
+
 def drop_thebe(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Leave out sphinx_thebe's scripts: they come even when it is off, twice, and throw on every page."""
-    context["script_files"] = [
-        script
-        for script in context.get("script_files", [])
-        if "thebe" not in str(getattr(script, "filename", "") or "").lower()
-        and "thebe" not in str(getattr(script, "attributes", {}).get("body", "")).lower()
-    ]
+    """Leave out sphinx_thebe's files: they come even when it is off, its scripts twice, and throw on every page."""
+
+    def is_thebe(asset: Any) -> bool:
+        body = getattr(asset, "attributes", {}).get("body", "")
+        return "thebe" in f"{getattr(asset, 'filename', '')} {body}".lower()
+
+    for kind in ("script_files", "css_files"):
+        context[kind] = [asset for asset in context.get(kind, []) if not is_thebe(asset)]
+
+
+FIELD = re.compile(r"(Args|Attributes|Returns|Yields|Errors|Source|Paper|Chapter):(?: +(.*))?$")
+TITLES = {"Args": "Arguments"}
+
+
+def to_rst(text: str) -> str:
+    """A line of Markdown as reStructuredText: code spans doubled, signs that would mean something else escaped."""
+
+    def convert(part: str) -> str:
+        if part.startswith("`"):
+            return f"``{part.strip('`')}``"
+        if part.startswith("*"):
+            return part
+        return re.sub(r"([\\*|]|_(?=\W|$))", r"\\\1", part)
+
+    bullet, text = ("- ", text[2:]) if text.startswith(("* ", "- ")) else ("", text)
+    return bullet + "".join(map(convert, re.split(r"(`+[^`]+`+|\*\*[^*]+\*\*|\*\w[^*]*\w\*)", text)))
+
+
+def docstring_to_rst(lines: list[str]) -> list[str]:
+    """The library's docstrings, written to be read as they are, as a field list for Sphinx.
+
+    `Args:` and `Attributes:` hold one entry a line, `name: what it is`, whose further lines are indented; the other
+    fields are text that may go on in indented lines.
+    """
+    out: list[str] = []
+    entries = False  # inside Args or Attributes
+    inside = False  # inside any field
+    for line in lines:
+        depth = len(line) - len(line.lstrip())
+        if depth == 0 and (match := FIELD.match(line)):
+            title, rest = match.groups()
+            if not inside:
+                out.append("")
+            out.append(f":{TITLES.get(title, title)}: {to_rst(rest or '')}".rstrip())
+            inside, entries = True, title in ("Args", "Attributes") and not rest
+        elif inside and line.strip() and depth == 0:
+            out += ["", to_rst(line)]
+            inside = entries = False
+        elif entries and depth == 4 and (match := re.match(r"([\w, *]+): +(.*)$", line.strip())):
+            names = ", ".join(f"``{name.strip()}``" for name in match[1].split(","))
+            out += ["", f"   - {names}: {to_rst(match[2])}"]
+        elif entries and line.strip():
+            out.append("     " + to_rst(line.strip()))
+        elif inside:
+            out.append(("   " + to_rst(line.strip())) if line.strip() else "")
+        else:
+            out.append(line[:depth] + to_rst(line.strip()))
+    return out
+
+
+def process_docstring(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Called by autodoc for each docstring."""
+    lines[:] = docstring_to_rst(lines)
+
+
+def skip_member(app: Sphinx, what: str, name: str, thing: Any, skip: bool, options: Any) -> bool | None:
+    """Leave out what other libraries put into our classes."""
+    module = getattr(thing, "__module__", None) or "vdsr_lib"
+    generated = (getattr(thing, "__doc__", None) or "").startswith("Alias for field number")
+    return True if generated or not module.startswith("vdsr_lib") else None
+
+
+def keep_plain(app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, shown: Any) -> Any:
+    """Leave a signature's types as text when they are another library's, or aliases.
+
+    A reference that somebody wrote must resolve.
+    """
+    parent = node.parent
+    while parent is not None and not isinstance(parent, addnodes.desc_signature | addnodes.desc):
+        parent = parent.parent
+    return shown if isinstance(parent, addnodes.desc_signature) else None
+
+
+def slim(app: Sphinx, error: Exception | None) -> None:
+    """Leave out what no page needs, and write the page for addresses that lead nowhere.
+
+    The theme draws its icons with Font Awesome twice: by a web font, and by a script of 1.5 MB that replaces
+    each with an SVG. The font is enough.
+    """
+    if error or app.builder.name != "html":
+        return
+    out = Path(app.outdir)
+    for path in out.rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        slimmer = re.sub(r'<script [^>]*src="[^"]*scripts/fontawesome\.js[^"]*"></script>', "", text)
+        if slimmer != text:
+            path.write_text(slimmer, encoding="utf-8")
+    for pattern in ("_static/**/*.map", "_static/scripts/fontawesome.*"):
+        for path in out.glob(pattern):
+            path.unlink()
+    # A host serves this page at any depth, so its one link is from the root.
+    home = urlsplit(app.config.html_baseurl).path or "/"
+    (out / "404.html").write_text(NOT_FOUND.format(title=app.config.html_title, home=home), encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
     app.connect("config-inited", add_vendored)
+    app.connect("config-inited", search_once)
     app.connect("html-page-context", drop_thebe, priority=900)
+    app.connect("autodoc-process-docstring", process_docstring)
+    app.connect("autodoc-skip-member", skip_member)
+    app.connect("missing-reference", keep_plain, priority=900)
+    app.connect("build-finished", slim)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
