@@ -258,8 +258,12 @@ def _write(
     if dpi and kind != "WEBP":
         options["dpi"] = dpi
     if kind == "JPEG":
-        options |= {"quality": quality, "subsampling": 0}
-    elif kind == "WEBP":
+        # Writing a JPEG straight to a full disk, Pillow leaves out the end and raises nothing.
+        encoded = io.BytesIO()
+        image.save(encoded, format=kind, quality=quality, subsampling=0, **options)
+        path.write_bytes(encoded.getbuffer())
+        return
+    if kind == "WEBP":
         options |= {"quality": quality}
     elif kind == "TIFF":
         options |= {"compression": "tiff_adobe_deflate"}

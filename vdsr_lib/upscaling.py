@@ -284,8 +284,7 @@ def plan(
         suffix: of the files in an output folder, such as `".png"`; that of the input unless given, and `.png`
             where that cannot be written.
 
-    Errors: `ImageError` when a folder or pattern holds no image, when several inputs would go to one file,
-        and when an output is another input.
+    Errors: `ImageError` when a folder or pattern holds no image, and when several inputs would go to one file.
     """
     if suffix is not None and suffix not in FORMATS:
         raise InputError(f"suffix must be one of {', '.join(FORMATS)}, got {suffix!r}")
@@ -305,10 +304,6 @@ def plan(
         if path_out in sources:
             raise ImageError(f"{path_out}: both {sources[path_out]} and {file} would be written there")
         sources[path_out] = file
-    for path_out, file in sources.items():
-        for other in files:
-            if other != file and _same_file(other, path_out):
-                raise ImageError(f"{path_out}: is an input too, which {file} would overwrite")
     return [(file, path_out) for path_out, file in sources.items()]
 
 
