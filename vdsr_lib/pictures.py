@@ -103,14 +103,20 @@ def write_picture(picture: Picture, path: str | os.PathLike, *, quality: int = 9
     if pixels.dtype == np.uint16 and kind in ("JPEG", "WEBP"):
         pixels = ((pixels + np.uint32(128)) // 257).astype(np.uint8)
         notes = (f"{kind} holds 8 of 16 bits",)
+    deep = pixels.dtype == np.uint16 and pixels.ndim == 3 and pixels.shape[2] > 1
+    if deep and pixels.shape[2] == 2:  # no encoder at hand writes grey and alpha in 16 bits
+        pixels = pixels[..., [0, 0, 0, 1]]
+    pixels = np.ascontiguousarray(pixels[..., 0] if pixels.shape[2:] == (1,) else pixels)
     colour = (pixels.ndim == 3 and pixels.shape[2] >= 3) or kind == "WEBP"  # WebP has no grey
-    # A profile of another colour space would be worse than none.
-    profile = (
-        picture.profile if picture.profile and picture.profile[16:20] == (b"RGB " if colour else b"GRAY") else None
-    )
+    profile = picture.profile
+    if profile and profile[16:20] != (b"RGB " if colour else b"GRAY"):
+        profile = None  # of another colour space, which would be worse than none
+    codecs = _codecs(path) if deep else None
     try:
-        if pixels.dtype == np.uint16 and pixels.ndim == 3:
-            write_atomically(path, lambda temporary: _write_16_bit(pixels, temporary, kind, profile, picture.dpi))
+        if deep:
+            write_atomically(
+                path, lambda temporary: _write_16_bit(pixels, temporary, kind, profile, picture.dpi, codecs)
+            )
         else:
             write_atomically(path, lambda temporary: _write(pixels, temporary, kind, profile, picture.dpi, quality))
     except (OSError, ValueError, RuntimeError) as error:
@@ -201,15 +207,21 @@ def _holds_16_bit_colour(header: Image.Image, path: Path) -> str:
     return ""
 
 
-def _decode_16_bit_colour(path: Path, kind: str) -> np.ndarray:
+def _codecs(path: Path) -> Any:
+    """`(imagecodecs, tifffile)`, which read and write the 16-bit colour that Pillow does not."""
     try:
         import imagecodecs
         import tifffile
     except ImportError:
         raise ImageError(
-            f"{path}: holds 16-bit colour, of which Pillow reads 8 bits; "
-            "`pip install 'vdsr-lib[color16]'` reads all, or convert the file to 8 bits first"
+            f"{path}: holds 16-bit colour, of which Pillow knows 8 bits; "
+            "`pip install 'vdsr-lib[color16]'` for all 16, or convert it to 8 bits first"
         ) from None
+    return imagecodecs, tifffile
+
+
+def _decode_16_bit_colour(path: Path, kind: str) -> np.ndarray:
+    imagecodecs, tifffile = _codecs(path)
     try:
         if kind == "PNG":
             pixels = imagecodecs.png_decode(path.read_bytes())
@@ -225,8 +237,7 @@ def _decode_16_bit_colour(path: Path, kind: str) -> np.ndarray:
         raise ImageError(f"{path}: cannot be read as 16-bit colour ({_reason(error)})") from None
     if pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[2] not in (2, 3, 4):
         raise ImageError(f"{path}: holds {pixels.dtype} {pixels.shape}, wanted 16-bit RGB or RGBA")
-    # No encoder at hand writes 16-bit grey with alpha.
-    return pixels[..., [0, 0, 0, 1]] if pixels.shape[2] == 2 else pixels
+    return pixels
 
 
 def _turn(pixels: np.ndarray, orientation: int) -> np.ndarray:
@@ -271,11 +282,14 @@ def _write(
 
 
 def _write_16_bit(
-    pixels: np.ndarray, path: Path, kind: str, profile: bytes | None, dpi: tuple[float, float] | None
+    pixels: np.ndarray,
+    path: Path,
+    kind: str,
+    profile: bytes | None,
+    dpi: tuple[float, float] | None,
+    codecs: Any,
 ) -> None:
-    import imagecodecs
-    import tifffile
-
+    imagecodecs, tifffile = codecs
     if kind == "TIFF":
         options: dict[str, Any] = {"resolution": dpi, "resolutionunit": "INCH"} if dpi else {}
         if pixels.shape[2] == 4:
