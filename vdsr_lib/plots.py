@@ -7,6 +7,8 @@ carries its text alternative in `.alt`. Nothing here computes a result: that is 
 
 from __future__ import annotations
 
+import io
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
@@ -17,6 +19,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from .resize import axis_weights, cubic
 
@@ -77,20 +80,20 @@ class BookFigure(Figure):
 
     Attributes:
         alt: what the figure shows, in words.
+        text_as: how letters are written: `"path"`, as drawn here, or `"none"`, in the reader's own font.
     """
 
     def __init__(self, *arguments: Any, **options: Any):
         super().__init__(*arguments, **options)
         self.alt = ""
+        self.text_as = "path"
         FigureCanvasSVG(self)
 
     def _repr_svg_(self) -> str:
-        import io
-
         file = io.StringIO()
         # Without a date the same figure is the same file.
         empty = {"Date": None, "Creator": None, "Format": None, "Type": None}
-        with style():
+        with style(), rc_context({"svg.fonttype": self.text_as}):
             self.savefig(file, format="svg", metadata=empty)
         return file.getvalue()
 
@@ -102,6 +105,20 @@ def _drawn(function: Callable[..., BookFigure]) -> Callable[..., BookFigure]:
             return function(*arguments, **options)
 
     return styled
+
+
+def _frame(height: float, margins: tuple[float, float, float, float]) -> BookFigure:
+    """A figure that is one of many under a slider: small, quick to draw, and its axes stay where they are.
+
+    Args:
+        height: in inches.
+        margins: left, bottom, right, top, in inches.
+    """
+    figure = BookFigure(figsize=(WIDTH, height), layout="none")
+    left, bottom, right, top = margins
+    figure.subplots_adjust(left / WIDTH, bottom / height, 1 - right / WIDTH, 1 - top / height)
+    figure.text_as = "none"
+    return figure
 
 
 def _figure(rows: int = 1, columns: int = 1, *, height: float = 3.2, **options: Any) -> tuple[BookFigure, np.ndarray]:
@@ -147,7 +164,7 @@ def bicubic_weights(scale: float, antialias: bool = True) -> BookFigure:
     out_size = max(1, round(in_size * scale))
     matrix = axis_weights(in_size, out_size, scale, antialias=antialias).matrix()
     row = out_size // 2
-    figure = BookFigure(figsize=(WIDTH, 4.9))
+    figure = _frame(4.9, (0.75, 0.55, 0.1, 0.1))
     top, bottom = figure.subplots(2, 1, height_ratios=[1.35, 1])
     largest = np.abs(matrix).max()
     extent = (0.5, in_size + 0.5, out_size + 0.5, 0.5)
@@ -241,8 +258,6 @@ def quality_bars(names: Sequence[str], psnr: Sequence[float], ssim: Sequence[flo
 
 
 def _wrap(text: str, width: int) -> str:
-    import textwrap
-
     return "\n".join(textwrap.wrap(text, width))
 
 
@@ -309,34 +324,32 @@ def receptive_field_growth(depth: int, kernel: int) -> BookFigure:
     """
     sides = [1 + layer * (kernel - 1) for layer in range(depth + 1)]
     side = sides[-1]
-    figure, axes = _figure(height=4.3)
-    ax: Axes = axes[0, 0]
-    half = 46
-    # Every other frame is filled, so that each layer can be counted; one path each keeps the file small.
+    figure = _frame(5.0, (0.1, 0.1, 0.1, 0.1))
+    ax = figure.add_subplot()
+    half = 64
+    ax.set(xlim=(-half, half), ylim=(-half * 4.8 / 5.2, half * 4.8 / 5.2), aspect="equal")
+    ax.set_axis_off()
+    # Frames in two tones, so that each layer can be counted.
     for layer in range(depth, 0, -1):
-        a = sides[layer] / 2
-        color = COLORS["sky"] if (depth - layer) % 2 == 0 else "#d6ecf8"
-        ax.fill([-a, a, a, -a], [-a, -a, a, a], color=color, linewidth=0)
-    ax.fill([-0.5, 0.5, 0.5, -0.5], [-0.5, -0.5, 0.5, 0.5], color=COLORS["orange"], linewidth=0)
+        _square(ax, sides[layer], fill=True, color=COLORS["sky"] if layer % 2 else "#d6ecf8")
+    _square(ax, 1, fill=True, color=COLORS["orange"])
     for size, name, color, dash in ((13, "SRCNN", "orange", "--"), (41, "VDSR", "black", ":")):
-        a = size / 2
-        ax.plot([-a, a, a, -a, -a], [-a, -a, a, a, -a], dash, color=COLORS[color], linewidth=1.6)
-        ax.annotate(f"{name} {size}", (0, a), ha="center", va="bottom", fontsize=10, color=COLORS[color])
-    ax.set(
-        xlim=(-half, half),
-        ylim=(-half, half),
-        aspect="equal",
-        xticks=[-40, -20, 0, 20, 40],
-        yticks=[-40, -20, 0, 20, 40],
-    )
-    ax.set(xlabel="pixels from the output pixel")
+        _square(ax, size, fill=False, color=COLORS[color], linestyle=dash, linewidth=1.6)
+        label = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+        ax.text(0, size / 2 + 2, f"{name} {size}", ha="center", color=COLORS[color], fontsize=10, bbox=label)
+    below = max(-side / 2 - 2, -half * 0.91)
+    ax.text(0, below, f"{side} × {side}", ha="center", va="top", color=COLORS["blue"], fontsize=12, bbox=label)
     weights = depth * kernel**2
     layers = "1 layer" if depth == 1 else f"{depth} layers"
     figure.alt = (
-        f"{layers} of {kernel}×{kernel} see {side}×{side} = {side**2:,} pixels with {weights:,} weights a channel; "
-        f"one kernel of that size would have {side**2:,}."
+        f"{layers} of {kernel}×{kernel} see {side}×{side} = {side**2:,} pixels. That takes {weights:,} weights for each "
+        f"pair of channels; one kernel of that width would take {side**2:,}."
     )
     return figure
+
+
+def _square(ax: Axes, side: float, **options: Any) -> None:
+    ax.add_patch(Rectangle((-side / 2, -side / 2), side, side, linewidth=options.pop("linewidth", 0), **options))
 
 
 @_drawn
