@@ -100,8 +100,8 @@ def open_image(path: str | os.PathLike) -> Image.Image:
         if path.stat().st_size == 0:
             raise ImageError(f"{path}: is empty, wanted an image file")
         with warnings.catch_warnings():
-            # Pillow warns from 89 million pixels on; the limit that counts is the one below.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            # Pillow warns of large images and of odd tags. Here a file either is an image or an error.
+            warnings.simplefilter("ignore")
             image = Image.open(path)
             with image:
                 if image.width * image.height > MAX_PIXELS:
@@ -114,8 +114,10 @@ def open_image(path: str | os.PathLike) -> Image.Image:
         raise ImageError(f"{path}: holds more than {MAX_PIXELS:,} pixels") from None
     except UnidentifiedImageError:
         raise ImageError(f"{path}: is not an image that Pillow can read") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise ImageError(f"{path}: cannot be read as an image ({error})") from None
+    except ImageError:
+        raise
+    except Exception as error:  # a broken file can raise nearly anything in a decoder
+        raise ImageError(f"{path}: cannot be read as an image ({' '.join(str(error).split())})") from None
     return upright
 
 

@@ -1,0 +1,244 @@
+"""Colour by known numbers and against scikit-image; files good and bad; atomic writes."""
+
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image
+from skimage import color
+
+from vdsr_lib import images
+from vdsr_lib.errors import ImageError, InputError
+from vdsr_lib.images import (
+    luma,
+    open_image,
+    read_image,
+    rgb_to_ycbcr,
+    round_half_up,
+    to_uint8,
+    write_atomically,
+    ycbcr_to_rgb,
+)
+
+# MATLAB's rgb2ycbcr of uint8 colours, from the matrix in its documentation (ITU-R BT.601).
+MATLAB = {
+    (255, 0, 0): (81, 90, 240),
+    (0, 255, 0): (145, 54, 34),
+    (0, 0, 255): (41, 240, 110),
+    (255, 255, 0): (210, 16, 146),
+    (0, 255, 255): (170, 166, 16),
+    (255, 0, 255): (106, 202, 222),
+    (0, 0, 0): (16, 128, 128),
+    (255, 255, 255): (235, 128, 128),
+    (128, 128, 128): (126, 128, 128),
+}
+RGB = arrays(np.uint8, st.tuples(st.integers(1, 6), st.integers(1, 6), st.just(3)))
+
+
+@pytest.mark.parametrize(("rgb", "ycbcr"), MATLAB.items())
+def test_pure_colours_are_matlabs(rgb, ycbcr):
+    assert tuple(to_uint8(rgb_to_ycbcr(np.array(rgb)))) == ycbcr
+
+
+def test_luma_weights_digit_by_digit():
+    # Other code has 64.738 for 65.738, or 65.738 for 65.481: a red too dark or too light by one part in 64.
+    pure = rgb_to_ycbcr(255.0 * np.eye(3))[:, 0] - 16
+    np.testing.assert_allclose(pure, [65.481, 128.553, 24.966], atol=1e-9)
+    assert rgb_to_ycbcr([255, 255, 255])[0] == pytest.approx(235, abs=1e-9)
+
+
+@given(RGB)
+def test_scikit_image_agrees_before_rounding(rgb):
+    np.testing.assert_allclose(rgb_to_ycbcr(rgb), color.rgb2ycbcr(rgb), atol=1e-9)
+    np.testing.assert_allclose(ycbcr_to_rgb(color.rgb2ycbcr(rgb)), rgb, atol=1e-9)
+
+
+@given(RGB)
+def test_there_and_back_in_floats(rgb):
+    np.testing.assert_allclose(ycbcr_to_rgb(rgb_to_ycbcr(rgb)), rgb, atol=1e-9)
+
+
+def test_there_and_back_in_8_bits_loses_at_most_two_levels():
+    # The price of step 4 of the protocol: YCbCr has fewer 8-bit colours than RGB.
+    levels = np.arange(0, 256, 5)
+    rgb = np.stack(np.meshgrid(levels, levels, levels), axis=-1).astype(np.uint8)
+    back = to_uint8(ycbcr_to_rgb(to_uint8(rgb_to_ycbcr(rgb))))
+    error = np.abs(back.astype(int) - rgb)
+    assert 1 <= error.max() <= 2
+
+
+def test_colour_leaves_its_argument_alone():
+    rgb = np.full((2, 2, 3), 100.0)
+    rgb_to_ycbcr(rgb)
+    ycbcr_to_rgb(rgb)
+    assert (rgb == 100).all()
+
+
+def test_luma_of_grey_is_itself_and_of_rgb_is_y():
+    grey = np.array([[0, 255]], np.uint8)
+    assert luma(grey).tolist() == [[0, 255]]
+    assert luma(grey).dtype == np.float64
+    assert luma(np.full((1, 1, 3), 255))[0, 0] == pytest.approx(235)
+
+
+@pytest.mark.parametrize("function", [rgb_to_ycbcr, ycbcr_to_rgb, luma])
+@pytest.mark.parametrize("shape", [(), (4,), (2, 2, 4), (2, 2, 1), (1, 2, 2, 2, 4)])
+def test_wrong_channels_are_named(function, shape):
+    with pytest.raises(InputError, match=str(shape).replace("(", r"\(").replace(")", r"\)")):
+        function(np.zeros(shape))
+
+
+def test_rounding_is_half_up_and_clamped():
+    assert round_half_up(np.array([0.5, 1.5, 2.5, -0.5])).tolist() == [1, 2, 3, 0]
+    values = np.array([-1.0, -0.5, 0.49, 0.5, 2.5, 254.5, 300.0, np.inf, -np.inf])
+    assert to_uint8(values).tolist() == [0, 0, 0, 1, 3, 255, 255, 255, 0]
+    assert to_uint8(np.array([300, -4, 7])).tolist() == [255, 0, 7]
+    with pytest.raises(InputError, match="1 NaN"):
+        to_uint8(np.array([0.0, np.nan]))
+
+
+# Files
+
+
+def save(path: Path, mode: str = "RGB", size: tuple[int, int] = (9, 7), **options) -> Image.Image:
+    noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    image = Image.fromarray(noise).convert(mode)
+    image.save(path, **options)
+    return image
+
+
+@pytest.mark.parametrize(
+    ("mode", "shape"),
+    [("1", (7, 9)), ("L", (7, 9)), ("LA", (7, 9, 3)), ("P", (7, 9, 3)), ("RGB", (7, 9, 3)), ("RGBA", (7, 9, 3))],
+)
+def test_read_image_of_each_kind(tmp_path, mode, shape):
+    original = save(tmp_path / "a.png", mode)
+    result = read_image(tmp_path / "a.png")
+    assert result.shape == shape
+    assert result.dtype == np.uint8
+    assert np.array_equal(result, np.asarray(original.convert("L" if len(shape) == 2 else "RGB")))
+    result[...] = 0  # yours to write to
+
+
+def test_exif_rotation_is_undone(tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6  # turned by a quarter
+    save(tmp_path / "a.png", exif=exif)
+    assert open_image(tmp_path / "a.png").size == (7, 9)
+    plain = save(tmp_path / "b.png")
+    assert np.array_equal(read_image(tmp_path / "a.png"), np.rot90(np.asarray(plain), -1))
+
+
+def test_profile_is_kept(tmp_path):
+    save(tmp_path / "a.png", icc_profile=b"not really a profile")
+    assert open_image(tmp_path / "a.png").info["icc_profile"] == b"not really a profile"
+
+
+def header_only_png(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+def one_line(path: Path, says: str, read=read_image) -> None:
+    with pytest.raises(ImageError) as caught:
+        read(path)
+    message = str(caught.value)
+    assert says in message
+    assert str(path) in message
+    assert "\n" not in message
+
+
+def test_bad_files_are_one_clear_line(tmp_path):
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "text.png").write_text("no image at all")
+    (tmp_path / "bomb.png").write_bytes(header_only_png(100_000, 100_000))
+    (tmp_path / "large.png").write_bytes(header_only_png(20_001, 20_000))
+    Image.fromarray(np.zeros((4, 4), np.uint16)).save(tmp_path / "deep.png")
+    one_line(tmp_path / "missing.png", "no such file")
+    one_line(tmp_path, "directory")
+    one_line(tmp_path / "empty.png", "empty")
+    one_line(tmp_path / "text.png", "not an image")
+    one_line(tmp_path / "bomb.png", "pixels")
+    one_line(tmp_path / "large.png", "pixels")
+    one_line(tmp_path / "deep.png", "8-bit")
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp", "gif", "bmp"])
+def test_a_file_cut_short_anywhere_is_an_image_error_or_still_an_image(tmp_path, suffix):
+    save(tmp_path / f"whole.{suffix}", size=(40, 30))
+    content = (tmp_path / f"whole.{suffix}").read_bytes()
+    path, refused = tmp_path / f"cut.{suffix}", 0
+    for length in range(1, len(content), max(1, len(content) // 100)):
+        path.write_bytes(content[:length])
+        try:
+            assert read_image(path).shape == (30, 40, 3)
+        except ImageError:
+            refused += 1
+    assert refused > 40
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp", "gif", "bmp"])
+def test_a_file_with_wrong_bytes_is_an_image_error_or_still_an_image(tmp_path, suffix):
+    save(tmp_path / f"whole.{suffix}", size=(40, 30))
+    content = (tmp_path / f"whole.{suffix}").read_bytes()
+    random, path, refused = np.random.default_rng(0), tmp_path / f"wrong.{suffix}", 0
+    for _ in range(150):
+        broken = bytearray(content)
+        for position in random.integers(0, min(len(content), 400), 3):
+            broken[position] = int(random.integers(256))
+        path.write_bytes(broken)
+        try:
+            assert read_image(path).dtype == np.uint8
+        except ImageError:
+            refused += 1
+    assert refused > 0
+
+
+# Writing
+
+
+def test_write_atomically_writes_all_or_nothing(tmp_path):
+    target = tmp_path / "out.txt"
+    target.write_text("old")
+
+    def fail(temporary: Path) -> None:
+        temporary.write_text("half")
+        raise RuntimeError("disk full")
+
+    with pytest.raises(RuntimeError, match="disk full"):
+        write_atomically(target, fail)
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == ["out.txt"]
+
+    def write(temporary: Path) -> None:
+        assert temporary.parent == target.parent
+        assert temporary.suffix == target.suffix
+        assert target.read_text() == "old"
+        temporary.write_text("new")
+
+    write_atomically(target, write)
+    assert target.read_text() == "new"
+    assert os.listdir(tmp_path) == ["out.txt"]
+    umask = os.umask(0)
+    os.umask(umask)
+    assert target.stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_write_atomically_into_no_folder_is_an_os_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        write_atomically(tmp_path / "none" / "out.txt", lambda p: p.write_text("x"))
+
+
+def test_limit_of_pixels_is_a_large_photograph():
+    assert images.MAX_PIXELS >= 16 * 6000 * 4000
