@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -19,6 +20,7 @@ import pooch
 
 from .errors import ChecksumError, DataError
 from .images import read_image
+from .pictures import READABLE
 
 AUTHORS_WEIGHTS = "authors/VDSR_Official.mat"
 
@@ -35,16 +37,20 @@ class RegistryEntry:
     size: int
     url: str
 
+    @property
+    def repository(self) -> str:
+        """The GitHub repository it comes from, `owner/name`."""
+        return "/".join(self.url.split("/")[3:5])
+
 
 @lru_cache(maxsize=1)
 def registry() -> dict[str, RegistryEntry]:
     """Every known file by its name in the cache, such as `Set5/baby.png`."""
     table = resources.files("vdsr_lib") / "assets" / "registry.tsv"
     entries = {}
-    with table.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file, delimiter="\t"):
-            url = f"https://raw.githubusercontent.com/{row['repository']}/{row['commit']}/{row['path']}"
-            entries[row["file"]] = RegistryEntry(row["file"], row["sha256"], int(row["bytes"]), url)
+    for row in csv.DictReader(table.read_text(encoding="utf-8").splitlines(), delimiter="\t"):
+        url = f"https://raw.githubusercontent.com/{row['repository']}/{row['commit']}/{row['path']}"
+        entries[row["file"]] = RegistryEntry(row["file"], row["sha256"], int(row["bytes"]), url)
     return entries
 
 
@@ -69,34 +75,62 @@ def names_of(set_name: str) -> list[str]:
     return names
 
 
+def status(name: str) -> str:
+    """What the cache holds of a registered file: `"whole"`, `"missing"` or `"damaged"` (another SHA-256).
+
+    Errors: `DataError` when the name is unknown, or the file is there and cannot be read.
+    """
+    entry = _entry(name)
+    path = cache_folder() / name
+    try:
+        if not path.is_file():
+            return "missing"
+        return "whole" if pooch.file_hash(str(path)) == entry.sha256 else "damaged"
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def present(set_name: str) -> int:
+    """How many files of a set are in the cache, by name and size alone: quick, and no check of their content."""
+    sizes = {cache_folder() / name: registry()[name].size for name in names_of(set_name)}
+    return sum(path.is_file() and path.stat().st_size == size for path, size in sizes.items())
+
+
 def fetch(name: str, *, progress: bool = False) -> Path:
     """The local path of a registered file, downloaded and checked if it is not there yet.
 
     Args:
         name: a key of `registry()`.
-        progress: show a progress bar.
+        progress: show a progress bar while it downloads.
 
     Errors: `ChecksumError` when what arrived, or what lies in the cache, is not the registered file
         (a bad download is not kept); `DataError` when the name is unknown or the file cannot be had.
     """
-    entry = registry().get(name)
-    if entry is None:
-        raise DataError(f"no file named {name!r} in the registry")
+    entry = _entry(name)
     path = cache_folder() / name
-    if path.is_file():
-        actual = pooch.file_hash(str(path))
-        if actual != entry.sha256:
-            raise ChecksumError(
-                f"{path}: SHA-256 is {actual[:12]}…, wanted {entry.sha256[:12]}…; delete it to download it anew"
-            )
+    found = status(name)
+    if found == "whole":
         return path
+    if found == "damaged":
+        raise ChecksumError(f"{path}: has another SHA-256 than the registry's; delete it, to download it anew")
+    made = _make_folder(path.parent)
+    logger = pooch.get_logger()
+    level = logger.level
+    logger.setLevel("ERROR")  # pooch would print each address on stderr
     try:
-        # pooch writes to a temporary file beside the target and moves it only when the hash is right.
+        # pooch writes to a temporary file beside the target, and moves it only when the hash is right.
         pooch.retrieve(entry.url, f"sha256:{entry.sha256}", fname=path.name, path=path.parent, progressbar=progress)
-    except ValueError as error:
-        raise ChecksumError(f"{entry.url}: {' '.join(str(error).split())}") from None
-    except (OSError, ImportError) as error:
-        raise DataError(f"{name} cannot be downloaded from {entry.url}: {' '.join(str(error).split())}") from None
+    except ValueError:
+        raise ChecksumError(
+            f"{name}: what {entry.url} sent has another SHA-256 than the registry's, and was not kept"
+        ) from None
+    except OSError as error:
+        raise DataError(f"{name}: cannot be downloaded from {entry.url} ({_download_reason(error)})") from None
+    finally:
+        logger.setLevel(level)
+        for folder in made:  # innermost first; what holds a file stays
+            with suppress(OSError):
+                folder.rmdir()
     return path
 
 
@@ -105,19 +139,65 @@ def fetch_set(set_name: str, *, progress: bool = False) -> list[Path]:
 
     Errors: see `fetch` and `names_of`.
     """
-    return [fetch(name, progress=progress) for name in names_of(set_name)]
+    names = names_of(set_name)
+    if progress and present(set_name) < len(names):
+        from tqdm.auto import tqdm
+
+        names = tqdm(names, desc=set_name, unit="file")
+    return [fetch(name) for name in names]
 
 
 def load_set(set_name: str, *, progress: bool = False) -> dict[str, np.ndarray]:
     """The images of a set by name: uint8 `(H, W, 3)`, or `(H, W)` for a grey one.
 
-    `"291"` is the paper's training set, `T91` and `BSD200` together. `"embedded"` are the pictures in
-    scikit-image's own package, which need no download.
-    Errors: see `fetch` and `names_of`.
+    Args:
+        set_name: a registered set; `"291"`, the paper's training set, which is `T91` and `BSD200` together; or
+            a folder of images of yours, whose keys are its file names; or `"embedded"`, the pictures in
+            scikit-image's own package, which need no download.
+        progress: show a progress bar while files download.
+
+    Errors: see `fetch` and `names_of`; `ImageError` for a file that is no 8-bit image.
     """
     if set_name == "embedded":
         from skimage import data
 
         return {name: getattr(data, name)() for name in EMBEDDED}
+    if set_name not in (*set_names(), "291") and Path(set_name).is_dir():
+        files = sorted(f for f in Path(set_name).iterdir() if f.suffix.lower() in READABLE)
+        if not files:
+            raise DataError(f"{set_name}: is a folder without images ({', '.join(READABLE)})")
+        return {file.name: read_image(file) for file in files}
     parts: Iterable[str] = ("T91", "BSD200") if set_name == "291" else (set_name,)
     return {path.stem: read_image(path) for part in parts for path in fetch_set(part, progress=progress)}
+
+
+def _entry(name: str) -> RegistryEntry:
+    entry = registry().get(name)
+    if entry is None:
+        raise DataError(f"no file named {name!r} in the registry")
+    return entry
+
+
+def _make_folder(folder: Path) -> list[Path]:
+    """Make a folder, and give those that were not there, innermost first."""
+    missing = [f for f in (folder, *folder.parents) if not f.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be made in the cache ({error.strerror})") from None
+    return missing
+
+
+def _download_reason(error: OSError) -> str:
+    """What went wrong, without the library's own names for it."""
+    import requests.exceptions as network
+
+    if isinstance(error, network.HTTPError) and error.response is not None:
+        return f"the server answered {error.response.status_code} {error.response.reason}"
+    if isinstance(error, network.Timeout):
+        return "the server did not answer in time"
+    if isinstance(error, network.ChunkedEncodingError):
+        return "the connection broke off"
+    if isinstance(error, network.ConnectionError):
+        return "no connection"
+    return error.strerror or " ".join(str(error).split())
