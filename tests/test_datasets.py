@@ -107,7 +107,7 @@ def test_unknown_names():
     with pytest.raises(DataError, match="no set named 'Set6'; the sets are B100"):
         datasets.names_of("Set6")
     for call in (datasets.fetch, datasets.status):
-        with pytest.raises(DataError, match="no file named .Set5.nobody"):
+        with pytest.raises(DataError, match="no file named 'Set5"):
             call("Set5/nobody.png")
 
 
