@@ -33,6 +33,7 @@ from .errors import ImageError, InputError, WeightsError
 from .evaluation import Network, predict_luma
 from .images import MAX_PIXELS, rgb_to_ycbcr, round_half_up, ycbcr_to_rgb
 from .pictures import FORMATS, READABLE, check_fits, read_picture, write_picture
+from .receptive_field import field
 from .resize import AxisWeights, axis_weights, output_size
 
 # A tile of 512 with its margin takes about 0.3 GB in a network of 64 channels, and computes 16 % twice.
@@ -118,18 +119,21 @@ def reach(network: Network) -> int:
     """How far from itself an output pixel can see, in pixels: 20 for the paper's VDSR.
 
     Args:
-        network: a module whose layers are convolutions of stride 1, one after another.
+        network: a module whose layers `receptive_field.layers_of` can read, of stride 1.
 
-    Errors: `InputError` for a plain function or a network with strides: give `upscale` a margin, or no tiles.
+    Errors: `InputError` for a plain function or another network: give `upscale` a margin, or no tiles.
     Paper: section 3.1, receptive field (2D+1). Chapter: 2.
     """
-    layers = [m for m in network.modules() if isinstance(m, nn.Conv2d)] if isinstance(network, nn.Module) else []
-    if not layers or any(s != 1 for layer in layers for s in layer.stride):
-        raise InputError(
-            f"cannot tell how far a {type(network).__name__} sees, wanted a chain of convolutions of stride 1; "
-            "give a margin, or tile=None"
-        )
-    return sum(max(d * (k - 1) // 2 for d, k in zip(c.dilation, c.kernel_size, strict=True)) for c in layers)
+    remedy = "give a margin, or tile=None"
+    if not isinstance(network, nn.Module):
+        raise InputError(f"cannot tell how far a {type(network).__name__} sees, wanted a module; {remedy}")
+    try:
+        seen = field(network)
+    except InputError as error:
+        raise InputError(f"{error}; {remedy}") from None
+    if seen.jump != (1, 1):
+        raise InputError(f"the network has a stride of {seen.jump}, wanted 1; {remedy}")
+    return max(max(-start, start + size - 1) for start, size in zip(seen.start, seen.size, strict=True))
 
 
 def _check_image(image: np.ndarray) -> np.ndarray:
