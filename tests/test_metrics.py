@@ -1,0 +1,114 @@
+"""PSNR and SSIM against scikit-image and by hand."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from skimage import data, metrics
+from skimage.util import random_noise
+
+from vdsr_lib.errors import InputError
+from vdsr_lib.metrics import psnr, shave, ssim, ssim_map
+
+PAIR = st.tuples(st.integers(11, 30), st.integers(11, 30), st.integers(0, 2**32 - 1), st.floats(0.1, 80))
+
+
+def pair(rows: int, columns: int, seed: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    reference = random.random((rows, columns)) * 255
+    return np.clip(reference + random.normal(0, noise, reference.shape), 0, 255), reference
+
+
+def skimage_map(image: np.ndarray, reference: np.ndarray, peak: float = 255) -> np.ndarray:
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    _, full = metrics.structural_similarity(image, reference, data_range=peak, full=True, **options)
+    return full[5:-5, 5:-5]  # the valid area
+
+
+@given(PAIR)
+def test_ssim_is_scikit_images_on_the_valid_area(drawn):
+    image, reference = pair(*drawn)
+    np.testing.assert_allclose(ssim_map(image, reference), skimage_map(image, reference), rtol=0, atol=1e-7)
+    assert ssim(image, reference) == pytest.approx(skimage_map(image, reference).mean(), abs=1e-7)
+
+
+def test_ssim_is_scikit_images_on_a_photograph():
+    reference = data.camera()
+    image = random_noise(reference, var=0.01, rng=0) * 255
+    theirs = skimage_map(image, reference.astype(float))
+    assert ssim(image, reference) == pytest.approx(theirs.mean(), abs=1e-7)
+    assert ssim(image / 255, reference / 255, peak=1) == pytest.approx(theirs.mean(), abs=1e-7)
+
+
+@given(PAIR)
+def test_psnr_is_scikit_images(drawn):
+    image, reference = pair(*drawn)
+    theirs = metrics.peak_signal_noise_ratio(reference, image, data_range=255)
+    assert psnr(image, reference) == pytest.approx(theirs, abs=1e-9)
+
+
+def test_psnr_by_hand():
+    # One level off everywhere: 20 log10(255) dB. Ten levels off: 20 dB less.
+    flat = np.full((4, 5), 100, np.uint8)
+    assert psnr(flat + np.uint8(1), flat) == pytest.approx(48.1308036)
+    assert psnr(flat - np.uint8(10), flat) == pytest.approx(28.1308036)
+    assert psnr(flat / 255, (flat + 1) / 255, peak=1) == pytest.approx(48.1308036)
+    assert psnr(flat, flat) == math.inf
+    # uint8 must not wrap around: 0 − 255 is −255.
+    assert psnr(np.zeros((2, 2), np.uint8), np.full((2, 2), 255, np.uint8)) == pytest.approx(0, abs=1e-12)
+    assert psnr(np.array([[True, False]]), np.array([[True, True]]), peak=1) == pytest.approx(10 * math.log10(2))
+
+
+def test_ssim_by_hand_on_flat_images():
+    # No variance: what is left is (2·a·b + c1) / (a² + b² + c1).
+    a, b, c1 = 100.0, 120.0, (0.01 * 255) ** 2
+    expected = (2 * a * b + c1) / (a * a + b * b + c1)
+    assert ssim(np.full((11, 11), a), np.full((11, 11), b)) == pytest.approx(expected, abs=1e-9)
+
+
+@given(PAIR)
+def test_both_are_symmetric_and_best_for_equal_images(drawn):
+    image, reference = pair(*drawn)
+    assert psnr(image, reference) == psnr(reference, image)
+    assert ssim(image, reference) == pytest.approx(ssim(reference, image), abs=1e-12)
+    assert ssim(image, image) == pytest.approx(1, abs=1e-12)
+    assert ssim(image, reference) <= 1
+
+
+def test_shave():
+    image = np.arange(30).reshape(5, 6)
+    assert shave(image, 2).tolist() == [[14, 15]]
+    assert shave(image, 0).tolist() == image.tolist()
+    assert shave(np.zeros((5, 6, 3)), 1).shape == (3, 4, 3)
+
+
+@pytest.mark.parametrize("border", [-1, 3, 100, 1.0, None])
+def test_shave_that_leaves_nothing_or_makes_no_sense(border):
+    with pytest.raises(InputError, match="border"):
+        shave(np.zeros((6, 6)), border)
+
+
+GOOD = np.zeros((12, 12))
+BAD = [
+    (GOOD, np.zeros((12, 11)), 255, "one shape"),
+    (np.zeros((0, 12)), np.zeros((0, 12)), 255, "empty"),
+    (np.full((12, 12), np.nan), GOOD, 255, "NaN"),
+    (GOOD, np.full((12, 12), np.inf), 255, "infinity"),
+    (GOOD, GOOD, 0, "peak"),
+    (GOOD, GOOD, math.nan, "peak"),
+]
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim])
+@pytest.mark.parametrize(("image", "reference", "peak", "says"), BAD)
+def test_errors_name_what_came_in(metric, image, reference, peak, says):
+    with pytest.raises(InputError, match=says):
+        metric(image, reference, peak=peak)
+
+
+@pytest.mark.parametrize("shape", [(10, 40), (40, 10), (12, 12, 3), (12,)])
+def test_ssim_wants_a_plane_as_large_as_its_window(shape):
+    with pytest.raises(InputError, match="both sides >= 11"):
+        ssim(np.zeros(shape), np.zeros(shape))
