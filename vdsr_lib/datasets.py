@@ -143,7 +143,8 @@ def fetch_set(set_name: str, *, progress: bool = False) -> list[Path]:
     if progress and present(set_name) < len(names):
         from tqdm.auto import tqdm
 
-        names = tqdm(names, desc=set_name, unit="file")
+        with tqdm(names, desc=set_name, unit="file") as bar:
+            return [fetch(name) for name in bar]
     return [fetch(name) for name in names]
 
 

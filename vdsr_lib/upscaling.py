@@ -233,6 +233,7 @@ def upscale_file(
     network: Network | None = None,
     *,
     overwrite: bool = False,
+    make_folder: bool = False,
     quality: int = 95,
     **arguments: Any,
 ) -> UpscaledFile:
@@ -243,10 +244,10 @@ def upscale_file(
 
     Args:
         path_in: any image that Pillow reads.
-        path_out: ends in .png, .jpg, .jpeg, .tif, .tiff or .webp, in a folder that exists. Never the input,
-            by whatever link.
+        path_out: ends in .png, .jpg, .jpeg, .tif, .tiff or .webp. Never the input, by whatever link.
         scale, network: see `upscale`.
         overwrite: replace an output that is there already; otherwise that is an error.
+        make_folder: make the output's folder if it is not there; otherwise that is an error.
         quality: of JPEG and WebP, in [1, 100].
         arguments: `tile`, `margin` and `progress` of `upscale`.
 
@@ -261,17 +262,22 @@ def upscale_file(
         raise ImageError(f"{path_out}: is a directory, wanted a file name")
     if os.path.lexists(path_out) and not overwrite:
         raise ImageError(f"{path_out}: is there already, and is kept")
-    if not path_out.parent.is_dir():
-        raise ImageError(f"{path_out}: there is no folder {path_out.parent}")
-    if not os.access(path_out.parent, os.W_OK):
+    folder = path_out.parent
+    if not folder.is_dir() and not make_folder:
+        raise ImageError(f"{path_out}: there is no folder {folder}")
+    if folder.is_dir() and not os.access(folder, os.W_OK):
         raise ImageError(f"{path_out}: cannot be written, the folder is read-only")
 
     picture = read_picture(path_in)
     rows, columns = picture.pixels.shape[:2]
-    size = output_shape((rows, columns), scale)
-    check_fits(path_out, size, picture.has_alpha)
-    # Only one of the two large arrays is needed from here on.
-    picture = replace(picture, pixels=upscale(picture.pixels, scale, network, **arguments))
+    try:
+        size = output_shape((rows, columns), scale)
+        check_fits(path_out, size, picture.has_alpha)
+        _make_folder(folder)
+        # Only one of the two large arrays is needed from here on.
+        picture = replace(picture, pixels=upscale(picture.pixels, scale, network, **arguments))
+    except (InputError, WeightsError) as error:
+        raise type(error)(f"{path_in}: {error}") from None
     notes = picture.notes + write_picture(picture, path_out, quality=quality)
     return UpscaledFile(path_out, (columns, rows), (size[1], size[0]), notes)
 
@@ -338,6 +344,13 @@ def _expand(given: str | os.PathLike) -> list[Path]:
             raise ImageError(f"{given}: no file has such a name")
         return files
     return [path]
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImageError(f"{folder}: cannot be made ({error.strerror})") from None
 
 
 def _same_file(a: Path, b: Path) -> bool:
