@@ -21,7 +21,15 @@ from . import setup_cell
 from .notebooks import ROOT
 
 # Besides the notebooks, whose setup cell follows book/_setup_cell.py.
-FILES = ("pyproject.toml", "README.md", "_config.yml", "CITATION.cff", "book/intro.md", "book/_setup_cell.py")
+FILES = (
+    "pyproject.toml",
+    "README.md",
+    "_config.yml",
+    "CITATION.cff",
+    "book/intro.md",
+    "book/library.md",
+    "book/_setup_cell.py",
+)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ VENDORED = {
 EXTRA_PAGES = {"404", "genindex", "py-modindex", "search"}
 RUN_TABLE = "<!-- the table of runs: written here when the book is built -->"
 RESULTS = "<!-- the README's table of results: written here when the book is built -->"
+MODULES = re.compile(r"^<!-- modules: ([\w ]+) -->$", re.MULTILINE)
 
 
 class BookError(VdsrError):
@@ -83,6 +84,19 @@ def fill(page: str, mark: str, text: str) -> None:
     path.write_text(before.replace(mark, text), encoding="utf-8")
 
 
+def reference(page: str) -> str:
+    """The reference page, each line `<!-- modules: a b -->` made into what Sphinx reads from their docstrings."""
+
+    def sections(match: re.Match[str]) -> str:
+        return "\n".join(
+            f"### {name}\n\n```{{eval-rst}}\n.. automodule:: vdsr_lib.{name}\n   :members:\n"
+            "   :member-order: bysource\n```\n"
+            for name in match[1].split()
+        )
+
+    return MODULES.sub(sections, page)
+
+
 def stage(runs: Sequence[Run]) -> None:
     """Lay out in `_build/stage` what Jupyter Book is to render."""
     shutil.rmtree(STAGE, ignore_errors=True)
@@ -93,6 +107,8 @@ def stage(runs: Sequence[Run]) -> None:
         shutil.copyfile(run.page, target)
     fill("run_record.md", RUN_TABLE, run_table(runs))
     fill("intro.md", RESULTS, readme.stored_table())
+    library = STAGE / "library.md"
+    library.write_text(reference(library.read_text(encoding="utf-8")), encoding="utf-8")
     for source, target_name in VENDORED.items():
         origin, target = ROOT / "node_modules" / source, STAGE / "_vendor" / target_name
         target.parent.mkdir(parents=True, exist_ok=True)

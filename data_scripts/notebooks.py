@@ -129,7 +129,8 @@ def _papermill(notebook: Path, output: Path, profile: str, jobs: int, limit: flo
     environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
     environment |= {CLAIMS_VARIABLE: str(claims), STATIC_VARIABLE: "1"}
     environment |= {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "papermill", str(notebook), str(output), "-k", "python3", "-p", "PROFILE", profile]
+    command = [sys.executable, "-m", "papermill", str(notebook), str(output), "-k", "python3"]
+    command += ["--language", "python", "-p", "PROFILE", profile]
     command += ["--cwd", str(notebook.parent), "--no-progress-bar", "--no-request-save-on-cell-execute"]
     start = time.monotonic()
     try:

@@ -62,12 +62,12 @@ def to_rst(text: str) -> str:
     def convert(part: str) -> str:
         if part.startswith("`"):
             return f"``{part.strip('`')}``"
-        if part.startswith("*"):
-            return part
-        return re.sub(r"([\\*|]|_(?=\W|$))", r"\\\1", part)
+        # A star that opens or closes a word emphasises, perhaps over several lines; any other is a star.
+        part = re.sub(r"\\|\||_(?=\W|$)", r"\\\g<0>", part)
+        return re.sub(r"(?<=[^\s*(])\*(?=\w)|(?<=\s)\*(?=\s)", r"\\*", part)
 
     bullet, text = ("- ", text[2:]) if text.startswith(("* ", "- ")) else ("", text)
-    return bullet + "".join(map(convert, re.split(r"(`+[^`]+`+|\*\*[^*]+\*\*|\*\w[^*]*\w\*)", text)))
+    return bullet + "".join(map(convert, re.split(r"(`+[^`]+`+)", text)))
 
 
 def docstring_to_rst(lines: list[str]) -> list[str]:

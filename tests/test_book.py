@@ -1,0 +1,246 @@
+"""The book's tools: what runs again, what is compared, what is refused, and what the pages are made of."""
+
+import importlib.util
+import json
+import re
+import urllib.error
+import urllib.request
+from dataclasses import replace
+from threading import Thread
+
+import nbformat
+import pytest
+
+from data_scripts import book, notebooks, serve
+from data_scripts.notebooks import NotebookError, Run, differences
+
+SPEC = importlib.util.spec_from_file_location("vdsr_ext", notebooks.BOOK / "_ext" / "vdsr_ext.py")
+ext = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(ext)
+
+
+def claims(**values):
+    return {name: {"value": value, "within": within} for name, (value, within) in values.items()}
+
+
+@pytest.fixture
+def workshop(tmp_path, monkeypatch):
+    """An empty book, and a function that puts a notebook into it."""
+    for name, folder in {"BOOK": "book", "BUILD": "build", "EXPECTED": "expected"}.items():
+        (tmp_path / folder).mkdir()
+        monkeypatch.setattr(notebooks, name, tmp_path / folder)
+    monkeypatch.setattr(book, "BOOK", tmp_path / "book")
+
+    def write(name, *cells, parameters='PROFILE = "quick"'):
+        code = nbformat.v4.new_code_cell
+        made = [code(parameters, metadata={"tags": ["parameters"]}), *map(code, cells)]
+        path = tmp_path / "book" / f"{name}.ipynb"
+        nbformat.write(nbformat.v4.new_notebook(cells=made), path)
+        return path
+
+    return write
+
+
+CLAIM = "from vdsr_lib.claims import claim\nclaim('answer', 42.0, within=0.5);"
+
+
+def test_a_notebook_runs_once_until_something_changes(workshop, tmp_path, monkeypatch):
+    count = f"open({str(tmp_path / 'count')!r}, 'a').write('x');"
+    path = workshop("01_a", count, CLAIM, "print(PROFILE)")
+    runs = tmp_path / "count"
+
+    first = notebooks.execute(path, "quick")
+    assert first.claims == claims(answer=(42.0, 0.5))
+    assert notebooks.execute(path, "quick") == first
+    assert runs.read_text() == "x"
+
+    assert notebooks.execute(path, "full").page.read_text().count("full") > 1
+    assert runs.read_text() == "xx"
+
+    monkeypatch.setattr(notebooks, "_surroundings", lambda: "another library")
+    notebooks.execute(path, "quick")
+    assert runs.read_text() == "xxx"
+    notebooks.execute(path, "quick", force=True)
+    assert runs.read_text() == "xxxx"
+
+
+def test_the_page_says_how_it_was_made_and_nothing_of_papermill(workshop):
+    run = notebooks.execute(workshop("01_a", "print(PROFILE)"), "full")
+    page = nbformat.read(run.page, as_version=4)
+    assert [cell.source for cell in page.cells[:-1]] == ['PROFILE = "full"', "print(PROFILE)"]
+    assert page.cells[1].outputs[0].text == "full\n"
+    note = page.cells[-1].source
+    assert "`full` profile" in note
+    assert run.machine in note
+    assert "papermill" not in run.page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("cells", "parameters", "message"),
+    [
+        (["assert 1 + 1 == 3, 'sums are off'"], 'PROFILE = "quick"', r"(?s)failed.*AssertionError: sums are off"),
+        (["1"], "N = 3", "no cell tagged .parameters. that sets PROFILE"),
+        (["import warnings; warnings.warn('look out')"], 'PROFILE = "quick"', "(?s)cell 2, wrote to stderr.*look out"),
+        (["import ipywidgets; ipywidgets.IntSlider()"], 'PROFILE = "quick"', "ipywidget.*dead"),
+    ],
+    ids=["failing", "no profile", "warning", "widget"],
+)
+def test_what_would_spoil_a_page_is_refused_and_not_kept(workshop, cells, parameters, message):
+    path = workshop("01_a", *cells, parameters=parameters)
+    with pytest.raises(NotebookError, match=message):
+        notebooks.execute(path, "quick")
+    assert not list(notebooks.BUILD.glob("cache/01_a/*"))
+
+
+def test_time_over_budget_fails_and_an_endless_notebook_is_stopped(workshop):
+    path = workshop("01_a", "import time; time.sleep(600)")
+    with pytest.raises(NotebookError, match=r"01_a.ipynb was stopped after 10 s, its budget is 5 s"):
+        notebooks.execute(path, "quick", budget=5)
+    path = workshop("01_b", "1")
+    with pytest.raises(NotebookError, match=r"01_b.ipynb took \d+ s, over its budget of 1 s|was stopped after 2 s"):
+        notebooks.execute(path, "quick", budget=1)
+
+
+def test_claims_that_moved_are_told_one_by_one():
+    expected = claims(psnr=(33.66, 0.01), count=(5, 0), word=("bicubic", 0), gone=(1, 0), row=([1.0, 2.0], 0.1))
+    assert differences(expected, expected) == []
+    got = claims(psnr=(33.665, 0.01), count=(5.0, 0), word=("bicubic", 0), gone=(1, 0), row=([1.05, 1.95], 0.1))
+    assert differences(expected, got) == []
+    got = claims(psnr=(33.7, 0.01), count=(6, 0), word=("lanczos", 0), new=(1, 0), row=([1.0], 0.1))
+    assert differences(expected, got) == [
+        "count: expected 5 within 0, got 6 (+1)",
+        "gone: expected 1, got nothing: the page no longer states it",
+        "new: expected nothing, got 1: a new claim",
+        "psnr: expected 33.66 within 0.01, got 33.7 (+0.04)",
+        "row: expected [1.0, 2.0] within 0.1, got [1.0]",
+        "word: expected 'bicubic' within 0, got 'lanczos'",
+    ]
+
+
+def test_a_page_cannot_loosen_its_own_tolerance():
+    moved = differences(claims(psnr=(33.66, 0.01)), claims(psnr=(33.9, 1.0)))
+    assert moved == ["psnr: expected 33.66 within 0.01, got 33.9 (+0.24)"]
+    assert differences(claims(psnr=(33.66, 0.01)), claims(psnr=(33.66, 1.0))) == [
+        "psnr: expected a tolerance of 0.01, got 1"
+    ]
+
+
+def test_true_is_not_one():
+    assert differences(claims(flag=(True, 0)), claims(flag=(1, 0)))
+
+
+def test_accepted_values_are_expected_from_then_on(workshop):
+    run = notebooks.execute(workshop("01_a", CLAIM), "quick")
+    assert notebooks.accept(run) == ["answer: expected nothing, got 42.0: a new claim"]
+    assert notebooks.expected_claims("01_a.ipynb", "quick") == run.claims
+    assert notebooks.expected_claims("01_a.ipynb", "full") == {}
+    moved = replace(run, claims=claims(answer=(43.0, 0.5)))
+    assert notebooks.accept(moved) == ["answer: expected 42.0 within 0.5, got 43.0 (+1)"]
+    notebooks.accept(replace(run, claims={}))
+    assert not notebooks.expected_file("01_a.ipynb", "quick").exists()
+
+
+def test_pages_and_contents_agree(workshop):
+    toc = book.BOOK / "_toc.yml"
+    toc.write_text("format: jb-book\nroot: intro\nchapters:\n- file: 01_a\n")
+    (book.BOOK / "intro.md").write_text("# Hello")
+    with pytest.raises(book.BookError, match=r"no such file: 01_a"):
+        book.pages()
+    workshop("01_a")
+    assert book.pages() == {"intro", "01_a"}
+    workshop("02_b")
+    with pytest.raises(book.BookError, match=r"no reader reaches it: 02_b"):
+        book.pages()
+
+
+def test_built_pages_are_counted(tmp_path):
+    for name in ("index", "intro", "search", "genindex", "ch/01_a", "_static/any"):
+        path = tmp_path / f"{name}.html"
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    book.check_pages(tmp_path, {"intro", "ch/01_a"})
+    with pytest.raises(book.BookError, match=r"missing: \['02_b'\]; not asked for: \['ch/01_a'\]"):
+        book.check_pages(tmp_path, {"intro", "02_b"})
+
+
+def test_the_log_is_cut_down_to_what_is_wrong():
+    log = "reading\n\x1b[91mintro.md:3: WARNING: no such thing\x1b[0m\nwriting\nintro.md:3: WARNING: no such thing\n"
+    assert book.complaints(log) == "intro.md:3: WARNING: no such thing"
+    assert book.complaints("it just stopped\n") == "it just stopped"
+
+
+def test_the_run_record_names_machine_and_commit(tmp_path):
+    run = Run("ch/01_a.ipynb", "quick", 12.3, "a machine", "abc1234", "2026-01-02", {}, tmp_path)
+    assert book.run_table([run]).splitlines()[2] == (
+        "| {doc}`/ch/01_a` | quick | 12 | a machine | `abc1234` | 2026-01-02 |"
+    )
+
+
+def test_docstrings_become_field_lists():
+    text = """Cut *k* pixels | sides.
+
+    Args:
+        image, mask: `(H, W)`, any_
+            dtype.
+        k: 2*3 of them.
+
+    Returns: what is
+        left.
+    Errors: `InputError`.
+    """
+    lines = [line.removeprefix("    ") for line in text.splitlines()]
+    assert ext.docstring_to_rst(lines) == [
+        r"Cut *k* pixels \| sides.",
+        "",
+        "",
+        ":Arguments:",
+        "",
+        r"   - ``image``, ``mask``: ``(H, W)``, any\_",
+        "     dtype.",
+        "",
+        r"   - ``k``: 2\*3 of them.",
+        "",
+        ":Returns: what is",
+        "   left.",
+        ":Errors: ``InputError``.",
+        "",
+    ]
+
+
+def test_every_module_is_in_the_reference():
+    text = book.reference((notebooks.BOOK / "library.md").read_text(encoding="utf-8"))
+    named = re.findall(r"^\.\. automodule:: vdsr_lib\.(\w+)$", text, re.MULTILINE)
+    assert sorted(named) == sorted({path.stem for path in (notebooks.ROOT / "vdsr_lib").glob("*.py")} - {"__init__"})
+
+
+@pytest.fixture
+def site(tmp_path):
+    (tmp_path / "index.html").write_text("hello")
+    (tmp_path / "404.html").write_text("no such page")
+    (tmp_path / "a.mjs").write_text("export default 1")
+    server = serve.serve(0, tmp_path)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_server_isolates_pages_and_knows_modules(site):
+    with urllib.request.urlopen(f"{site}/") as answer:
+        assert answer.read() == b"hello"
+        assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        assert answer.headers["Cross-Origin-Embedder-Policy"] == "require-corp"
+    with urllib.request.urlopen(f"{site}/a.mjs") as answer:
+        assert answer.headers["Content-Type"] == "text/javascript"
+    with pytest.raises(urllib.error.HTTPError) as error:
+        urllib.request.urlopen(f"{site}/nowhere")
+    assert error.value.code == 404
+    assert error.value.read() == b"no such page"
+
+
+def test_npm_lock_names_no_registry():
+    text = (notebooks.ROOT / "package-lock.json").read_text(encoding="utf-8")
+    assert "://" not in text
+    packages = json.loads(text)["packages"]
+    assert all(package.get("integrity") for name, package in packages.items() if name)

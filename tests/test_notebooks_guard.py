@@ -1,0 +1,145 @@
+"""Rules that every stored notebook keeps, so that it can be read, compared, and opened alone in Colab."""
+
+import re
+import statistics
+import tomllib
+from itertools import chain, pairwise
+
+import nbformat
+import pytest
+from packaging.requirements import Requirement
+
+from data_scripts import book, notebooks, setup_cell
+
+NOTEBOOKS = [path.relative_to(notebooks.BOOK).as_posix() for path in notebooks.find()]
+
+
+@pytest.fixture(params=NOTEBOOKS)
+def notebook(request):
+    return nbformat.read(notebooks.BOOK / request.param, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def tagged(notebook, tag):
+    return [cell for cell in notebook.cells if tag in cell.metadata.get("tags", [])]
+
+
+def without_code_and_math(text):
+    text = re.sub(r"```.*?```|\$\$.*?\$\$|\{\w+(:\w+)?\}`[^`]*`", " ", text, flags=re.DOTALL)
+    return re.sub(r"`[^`]*`|\$[^$]*\$", " ", text)
+
+
+def test_there_are_notebooks_and_each_is_in_the_contents():
+    assert NOTEBOOKS
+    assert {name.removesuffix(".ipynb") for name in NOTEBOOKS} <= book.pages()
+
+
+def test_stored_without_outputs(notebook):
+    for cell in code_cells(notebook):
+        assert cell.outputs == [], cell.id
+        assert cell.execution_count is None, cell.id
+
+
+def test_metadata_is_the_same_everywhere(notebook):
+    assert notebook.metadata == {"kernelspec": {"display_name": "Python 3", "name": "python3"}}
+    assert (notebook.nbformat, notebook.nbformat_minor) >= (4, 5)
+
+
+def test_cell_names_are_unique_and_lasting(notebook):
+    nbformat.validate(notebook)
+    ids = [cell.id for cell in notebook.cells]
+    assert len(set(ids)) == len(ids)
+    # A random name is eight hexadecimal digits, and new after each save of a tool that renumbers.
+    assert [name for name in ids if re.fullmatch(r"[0-9a-f]{8}|\d+", name)] == []
+
+
+def test_cells_are_short_enough_to_be_read(notebook):
+    lengths = {cell.id: len(cell.source.splitlines()) for cell in code_cells(notebook)}
+    assert {name: length for name, length in lengths.items() if length > 40} == {}
+    assert statistics.median(lengths.values()) <= 8
+    wide = [(cell.id, line) for cell in code_cells(notebook) for line in cell.source.splitlines() if len(line) > 72]
+    assert wide == []
+
+
+def test_setup_comes_first_and_is_the_same_everywhere(notebook):
+    first = code_cells(notebook)[0]
+    assert tagged(notebook, "setup") == [first]
+    assert first.source == setup_cell.text(), "run `python -m data_scripts.setup_cell`"
+    assert "hide-cell" in first.metadata.tags
+
+
+def test_the_profile_can_be_chosen(notebook):
+    (parameters,) = tagged(notebook, "parameters")
+    assert code_cells(notebook)[1] == parameters
+    assert parameters.source.splitlines()[0] == 'PROFILE = "quick"'
+
+
+def test_checks_are_hidden_and_assert_something(notebook):
+    checks = tagged(notebook, "check")
+    assert checks
+    for cell in checks:
+        assert "hide-input" in cell.metadata.tags, cell.id
+        assert re.search(r"^\s*assert |raises", cell.source, re.MULTILINE), cell.id
+
+
+def test_a_page_opens_with_its_title_and_time(notebook):
+    first = notebook.cells[0]
+    assert first.cell_type == "markdown"
+    assert first.source.startswith("# ")
+    assert "⏱" in first.source
+
+
+def test_headings_skip_no_level(notebook):
+    text = "\n".join(without_code_and_math(c.source) for c in notebook.cells if c.cell_type == "markdown")
+    levels = [len(marks) for marks in re.findall(r"^(#+) ", text, re.MULTILINE)]
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_figures_have_a_caption_and_words_for_those_who_cannot_see_them(notebook):
+    for cell in code_cells(notebook):
+        details = cell.metadata.get("mystnb", {})
+        if "figure" in details:
+            assert details["figure"]["caption"].strip(), cell.id
+            assert details["figure"]["name"].startswith("fig-"), cell.id
+        if "image" in details:
+            assert details["image"]["alt"].strip(), cell.id
+
+
+def test_measured_decibels_are_not_typed(notebook):
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            typed = re.findall(r"\d+\.\d+\s*dB", without_code_and_math(cell.source))
+            assert typed == [], f"{cell.id}: let a cell compute it, claim() it, and quote it with {{glue:text}}"
+
+
+def test_quoted_numbers_are_claimed(notebook):
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    quoted = set(re.findall(r"\{glue:\w*\}`(\w+)", text))
+    claimed = set(re.findall(r"claim\(\s*f?[\"'](\w+)", "\n".join(cell.source for cell in code_cells(notebook))))
+    in_a_loop = re.search(r"claim\(\s*(f[\"']|\w+,)", "\n".join(cell.source for cell in code_cells(notebook)))
+    assert quoted <= claimed or in_a_loop, quoted - claimed
+
+
+def test_the_setup_cell_never_touches_torch_or_numpy_and_pins_nothing():
+    specs = [Requirement(text) for text in re.findall(r'"([\w-]+>=[\d.]+)"', setup_cell.text())]
+    assert {r.name for r in specs} >= {"pooch", "safetensors", "lightning-fabric"}
+    assert not {r.name for r in specs} & {"torch", "numpy"}
+    assert '"--no-deps"' in setup_cell.text()
+    with open(notebooks.ROOT / "pyproject.toml", "rb") as file:
+        project = tomllib.load(file)["project"]
+    bounds = {r.name: r.specifier for r in map(Requirement, project["dependencies"])}
+    assert {r.name: r.specifier for r in specs if r.name in bounds} == {
+        r.name: bounds[r.name] for r in specs if r.name in bounds
+    }
+
+
+def test_no_exact_pins_but_in_our_own_constraints():
+    with open(notebooks.ROOT / "pyproject.toml", "rb") as file:
+        project = tomllib.load(file)["project"]
+    listed = [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
+    pinned = [text for text in listed if any(s.operator in ("==", "===", "~=") for s in Requirement(text).specifier)]
+    assert pinned == []

@@ -1,0 +1,26 @@
+"""What is generated in the README is what the ledger and the pictures say."""
+
+import pytest
+
+from data_scripts import ledger, readme
+from vdsr_lib.errors import DataError
+
+
+def test_the_table_of_results_equals_the_ledger():
+    assert readme.stored_table() == ledger.results_table(ledger.build()), "run `python -m data_scripts.readme`"
+
+
+def test_a_table_is_put_in_its_place_alone(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text(f"before\n{readme.BEGIN}\nold\n\n{readme.END}\nafter\n")
+    readme.write_table("| new |", path)
+    assert readme.stored_table(path) == "| new |"
+    assert path.read_text() == f"before\n{readme.BEGIN}\n| new |\n\n{readme.END}\nafter\n"
+
+
+def test_lost_marks_are_an_error_and_nothing_is_written(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text("no marks")
+    with pytest.raises(DataError, match="must hold these lines once each"):
+        readme.write_table("| new |", path)
+    assert path.read_text() == "no marks"
