@@ -1,0 +1,71 @@
+"""The arrows of the design, as import-linter contracts in pyproject.toml; and that each of them can break."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LINT = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
+
+
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(folder), "COLUMNS": "200"}
+    return subprocess.run(
+        [sys.executable, "-P", "-c", LINT], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def broken(result: subprocess.CompletedProcess[str]) -> list[str]:
+    return re.findall(r"^(.+) BROKEN", result.stdout, flags=re.MULTILINE)
+
+
+def test_every_contract_is_kept():
+    result = lint(ROOT)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.count(" KEPT") >= 9
+
+
+SLIPS = {
+    "images": ("import vdsr_lib.models", "Images, resizing and metrics know of no model"),
+    "metrics": ("import torch", "Images and metrics need no torch"),
+    "models": ("from . import clipping", "Models and patches know nothing of training"),
+    "patches": ("from .models import VDSR", "Patches read no network"),
+    "training": ("import matplotlib.pyplot", "Only plots, interaction and the book's own helpers draw"),
+    "resize": ("from data_scripts import ledger", "Data flows one way"),
+    "interactive": ("from . import metrics", "Interaction computes nothing itself"),
+    "pretrained": ("import pickle", "Nothing unpickles"),
+    "errors": ("from . import cli", "Rooms: each imports only from the floors below"),
+}
+
+
+@pytest.fixture(scope="module")
+def slipped(tmp_path_factory) -> list[str]:
+    """The contracts that break in a copy of the sources into which every slip was put."""
+    copy = tmp_path_factory.mktemp("copy")
+    shutil.copy(ROOT / "pyproject.toml", copy)
+    for package in ("vdsr_lib", "data_scripts"):
+        shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("*.json", "*.safetensors"))
+    for module, (line, _) in SLIPS.items():
+        with open(copy / "vdsr_lib" / f"{module}.py", "a", encoding="utf-8") as file:
+            file.write(f"\n{line}\n")
+    return broken(lint(copy))
+
+
+@pytest.mark.parametrize("module", SLIPS)
+def test_each_contract_breaks_when_it_should(slipped, module):
+    assert any(name.startswith(SLIPS[module][1]) for name in slipped), slipped
+
+
+def test_a_new_module_must_be_given_a_room(tmp_path):
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for package in ("vdsr_lib", "data_scripts"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("*.json", "*.safetensors"))
+    (tmp_path / "vdsr_lib" / "attic.py").touch()
+    result = lint(tmp_path)
+    assert result.returncode != 0
+    assert "attic" in result.stdout
