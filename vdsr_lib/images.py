@@ -94,7 +94,7 @@ def open_image(path: str | os.PathLike) -> Image.Image:
         image, or holds more than `MAX_PIXELS` pixels (a decompression bomb).
     """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike Path.is_dir, no error where the folder may not be entered
         raise ImageError(f"{path}: is a directory, wanted an image file")
     try:
         if path.stat().st_size == 0:

@@ -9,6 +9,7 @@ import io
 import math
 import os
 import struct
+import warnings
 import zlib
 from dataclasses import dataclass
 from numbers import Integral
@@ -64,13 +65,18 @@ def read_picture(path: str | os.PathLike) -> Picture:
     path = Path(path)
     upright = open_image(path)
     notes: list[str] = []
-    with Image.open(path) as header:
-        # An MPO is a JPEG photograph with previews behind it.
-        frames = 1 if header.format == "MPO" else getattr(header, "n_frames", 1)
-        orientation = header.getexif().get(ExifTags.Base.Orientation, 1)
-        deep = _holds_16_bit_colour(header, path)
-        if header.mode == "CMYK":
-            notes.append("CMYK became RGB" + (", and 16 bits 8" if _tiff_bits(header) > 8 else ""))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # `open_image` has judged the file
+        try:
+            with Image.open(path) as header:
+                # An MPO is a JPEG photograph with previews behind it.
+                frames = 1 if header.format == "MPO" else getattr(header, "n_frames", 1)
+                orientation = header.getexif().get(ExifTags.Base.Orientation, 1)
+                deep = _holds_16_bit_colour(header, path)
+                if header.mode == "CMYK":
+                    notes.append("CMYK became RGB" + (", and 16 bits 8" if _tiff_bits(header) > 8 else ""))
+        except Exception as error:  # a broken file can raise nearly anything in a decoder
+            raise ImageError(f"{path}: cannot be read as an image ({_reason(error)})") from None
     if frames > 1:
         notes.append(f"only the first of {frames} frames")
     profile = upright.info.get("icc_profile")

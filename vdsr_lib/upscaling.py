@@ -258,14 +258,14 @@ def upscale_file(
     check_fits(path_out, (1, 1), False, quality)
     if _same_file(path_in, path_out):
         raise ImageError(f"{path_out}: is the input itself, which is never overwritten")
-    if path_out.is_dir():
+    if os.path.isdir(path_out):
         raise ImageError(f"{path_out}: is a directory, wanted a file name")
     if os.path.lexists(path_out) and not overwrite:
         raise ImageError(f"{path_out}: is there already, and is kept")
     folder = path_out.parent
-    if not folder.is_dir() and not make_folder:
+    if not os.path.isdir(folder) and not make_folder:
         raise ImageError(f"{path_out}: there is no folder {folder}")
-    if folder.is_dir() and not os.access(folder, os.W_OK):
+    if os.path.isdir(folder) and not os.access(folder, os.W_OK):
         raise ImageError(f"{path_out}: cannot be written, the folder is read-only")
 
     picture = read_picture(path_in)
@@ -302,9 +302,9 @@ def plan(
     if not files:
         raise InputError("no input given")
     target = Path(output)
-    is_folder = target.is_dir() or str(output).endswith(("/", os.sep)) or not target.suffix
+    is_folder = os.path.isdir(target) or str(output).endswith(("/", os.sep)) or not target.suffix
     if not is_folder:
-        if len(files) > 1 or Path(inputs[0]).is_dir():
+        if len(files) > 1 or os.path.isdir(inputs[0]):
             raise ImageError(f"{target}: is one file, wanted a folder for {len(files)} inputs")
         return [(files[0], target)]
     sources: dict[Path, Path] = {}
@@ -332,7 +332,7 @@ def choose_device(name: str = "auto") -> torch.device:
 
 def _expand(given: str | os.PathLike) -> list[Path]:
     path = Path(given)
-    if path.is_dir():
+    if os.path.isdir(path):
         files = [f for f in path.iterdir() if f.suffix.lower() in READABLE and not f.name.startswith(".")]
         if not files:
             raise ImageError(f"{path}: is a folder without images ({', '.join(READABLE)})")
