@@ -294,7 +294,8 @@ def plan(
         suffix: of the files in an output folder, such as `".png"`; that of the input unless given, and `.png`
             where that cannot be written.
 
-    Errors: `ImageError` when a folder or pattern holds no image, and when several inputs would go to one file.
+    Errors: `ImageError` when a folder or pattern holds no image, when several inputs would go to one file, and
+        when the output has a suffix that cannot be written.
     """
     if suffix is not None and suffix not in FORMATS:
         raise InputError(f"suffix must be one of {', '.join(FORMATS)}, got {suffix!r}")
@@ -306,6 +307,7 @@ def plan(
     if not is_folder:
         if len(files) > 1 or os.path.isdir(inputs[0]):
             raise ImageError(f"{target}: is one file, wanted a folder for {len(files)} inputs")
+        check_fits(target, (1, 1), False)
         return [(files[0], target)]
     sources: dict[Path, Path] = {}
     for file in files:

@@ -1,0 +1,509 @@
+"""The command `vdsr`: what it prints, what it writes, and how it fails."""
+
+import io
+import json
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vdsr_lib import cli, datasets, pretrained, upscaling
+from vdsr_lib.models import VDSR
+from vdsr_lib.training import TrainingConfig
+from vdsr_lib.upscaling import TILE, upscale
+
+VDSR_COMMAND = [sys.executable, "-m", "vdsr_lib.cli"]
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory) -> Path:
+    """A small network in a file, in place of the downloaded one."""
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    torch.manual_seed(0)
+    pretrained.save(VDSR(3, 8), path)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    from skimage import data
+
+    Image.fromarray(data.astronaut()[:60, :70]).save(tmp_path / "a.png")
+    Image.fromarray(data.camera()[:50, :40]).save(tmp_path / "b.jpg")
+    return tmp_path
+
+
+def _run(capsys, *words: object) -> tuple[int, list[str], list[str]]:
+    """`(exit status, lines of stdout, lines of stderr)` of a command line."""
+    try:
+        status = cli.main([str(word) for word in words])
+    except SystemExit as stop:
+        status = stop.code
+    out, err = capsys.readouterr()
+    return status, out.splitlines(), err.splitlines()
+
+
+def _fails(capsys, *words: object) -> str:
+    """The one line that a command which must fail writes to stderr."""
+    status, _, err = _run(capsys, *words)
+    assert status == 2
+    assert len(err) == 1, err
+    assert err[0].startswith("vdsr")
+    return err[0]
+
+
+# --- upscale -----------------------------------------------------------------------------------------
+
+
+def test_upscale_one(capsys, folder, weights):
+    status, out, err = _run(capsys, "upscale", folder / "a.png", "-o", folder / "x.tif", "--scale", 2.5, "-w", weights)
+    assert (status, err) == (0, [])
+    assert out == [f"weights: {weights}", f"{folder / 'x.tif'}: 70x60 -> 175x150"]
+    expected = upscale(np.asarray(Image.open(folder / "a.png")), 2.5, pretrained.load_file(weights))
+    assert np.array_equal(np.asarray(Image.open(folder / "x.tif")), expected)
+
+
+def test_upscale_a_folder_into_a_new_one(capsys, folder):
+    status, out, _ = _run(capsys, "upscale", folder, "-o", folder / "new" / "out", "-s", 2, "-w", "bicubic")
+    assert status == 0
+    assert out[0] == "weights: none, bicubic alone"
+    assert sorted(os.listdir(folder / "new" / "out")) == ["a.png", "b.jpg"]
+    assert Image.open(folder / "new" / "out" / "b.jpg").mode == "L"
+
+
+def test_upscale_a_pattern_to_one_format(capsys, folder):
+    words = ["upscale", f"{folder}/*.*g", "-o", folder / "out", "-s", 1.5, "-w", "bicubic", "--format", "webp"]
+    assert _run(capsys, *words)[0] == 0
+    assert sorted(os.listdir(folder / "out")) == ["a.webp", "b.webp"]
+
+
+def test_one_bad_file_does_not_stop_the_others(capsys, folder):
+    (folder / "c.png").write_bytes((folder / "a.png").read_bytes()[:500])
+    words = ["upscale", folder, folder / "gone.png", "-o", folder / "out", "-s", 2, "-w", "bicubic"]
+    status, out, err = _run(capsys, *words)
+    assert status == 2
+    assert len(out) == 3
+    assert len(err) == 3
+    assert "c.png: cannot be read as an image" in err[0]
+    assert err[1] == f"vdsr: {folder / 'gone.png'}: no such file"
+    assert err[2] == "vdsr: 2 of 4 images failed"
+    assert sorted(os.listdir(folder / "out")) == ["a.png", "b.jpg"]
+
+
+def test_the_same_command_again_keeps_what_is_there(capsys, folder):
+    words = ["upscale", folder / "a.png", "-o", folder / "x.png", "-s", 2, "-w", "bicubic"]
+    assert _run(capsys, *words)[0] == 0
+    before = (folder / "x.png").stat().st_mtime_ns
+    assert "is there already, and is kept" in _fails(capsys, *words)
+    assert (folder / "x.png").stat().st_mtime_ns == before
+    assert _run(capsys, *words, "--force")[0] == 0
+    assert (folder / "x.png").stat().st_mtime_ns > before
+
+
+def test_the_input_is_never_overwritten(capsys, folder):
+    before = (folder / "a.png").read_bytes()
+    (folder / "link.png").symlink_to(folder / "a.png")
+    for out in (folder / "a.png", folder / "link.png", folder):
+        words = ["upscale", folder / "a.png", "-o", out, "-s", 2, "-w", "bicubic", "--force"]
+        assert "is the input itself" in _fails(capsys, *words)
+    assert (folder / "a.png").read_bytes() == before
+
+
+def test_notes_are_printed(capsys, folder):
+    Image.new("CMYK", (9, 9)).save(folder / "c.tif")
+    _, out, _ = _run(capsys, "upscale", folder / "c.tif", "-o", folder / "x.png", "-s", 2, "-w", "bicubic")
+    assert out[-1].endswith("9x9 -> 18x18; CMYK became RGB")
+
+
+def test_tiles_and_quality_reach_the_library(capsys, folder, weights, monkeypatch):
+    seen = {}
+    real = upscaling.upscale_file
+    monkeypatch.setattr(upscaling, "upscale_file", lambda *a, **k: seen.update(k) or real(*a, **k))
+    words = ["upscale", folder / "a.png", "-o", folder / "x.jpg", "-s", 2, "-w", weights]
+    _run(capsys, *words)
+    assert (seen["tile"], seen["quality"]) == (TILE, 95)
+    whole = (folder / "x.jpg").read_bytes()
+    _run(capsys, *words, "--tile", 64, "--force")
+    assert seen["tile"] == 64
+    assert (folder / "x.jpg").read_bytes() == whole
+    _run(capsys, *words, "--tile", 0, "--quality", 50, "--force")
+    assert (seen["tile"], seen["quality"]) == (None, 50)
+
+
+def test_the_default_weights_are_the_best_shipped_or_the_authors(capsys, folder, weights, monkeypatch, authors):
+    words = ["upscale", folder / "a.png", "-o", folder / "x.png", "-s", 1, "--force"]
+    monkeypatch.setattr(pretrained, "shipped", lambda: ["srcnn-915"])
+    assert _run(capsys, *words)[1][0] == "weights: authors (released by the paper's authors)"
+    monkeypatch.setattr(pretrained, "shipped", lambda: ["srcnn-915", "vdsr-291"])
+    monkeypatch.setattr(pretrained, "_shipped_path", lambda name: weights)
+    assert _run(capsys, *words)[1][0] == "weights: vdsr-291 (ships with vdsr_lib)"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no such file"),
+        (b"", "is empty"),
+        (b"this is text", "not an image"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 40, "a.png: "),
+    ],
+)
+def test_bad_inputs(capsys, tmp_path, content, message):
+    if content is not None:
+        (tmp_path / "a.png").write_bytes(content)
+    before = sorted(os.listdir(tmp_path))
+    words = ["upscale", tmp_path / "a.png", "-o", tmp_path / "x.png", "-s", 2, "-w", "bicubic"]
+    assert message in _fails(capsys, *words)
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_a_decompression_bomb(capsys, tmp_path):
+    Image.new("L", (1, 1)).save(tmp_path / "a.png")
+    content = bytearray((tmp_path / "a.png").read_bytes())
+    content[16:24] = struct.pack(">II", 30_000, 30_000)  # the header promises 900 million pixels
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    (tmp_path / "a.png").write_bytes(content)
+    words = ["upscale", tmp_path / "a.png", "-o", tmp_path / "x.png", "-s", 2, "-w", "bicubic"]
+    assert "pixels" in _fails(capsys, *words)
+
+
+@pytest.mark.parametrize("scale", ["0.5", "nan", "inf", "-1", "two", ""])
+def test_bad_scales(capsys, folder, scale):
+    message = _fails(capsys, "upscale", folder / "a.png", "-o", folder / "x.png", f"--scale={scale}")
+    assert "scale" in message
+    assert not (folder / "x.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-o", "x.gif", "-w", "never loaded"], "ends in .png"),
+        (["-o", "no/x.png", "-w", "bicubic"], "there is no folder"),
+        (["-o", "x.png", "-w", "nobody"], "no weights named 'nobody'"),
+        (["-o", "x.png", "-w", "no.safetensors"], "no.safetensors"),
+        (["-o", "x.png", "-w", "bicubic", "--device", "abacus"], "abacus"),
+        (["-o", "x.png", "-w", "bicubic", "--tile", "-3"], "--tile"),
+        (["-o", "x.png", "-w", "bicubic", "--tile", "a few"], "--tile"),
+        (["-o", "x.jpg", "-w", "bicubic", "--quality", "101"], "quality"),
+        (["-o", "x.png", "-w", "bicubic", "--frob"], "--frob"),
+        ([], "required"),
+    ],
+)
+def test_bad_arguments(capsys, folder, monkeypatch, words, message):
+    monkeypatch.chdir(folder)
+    assert message in _fails(capsys, "upscale", "a.png", "-s", 2, *words)
+    assert sorted(os.listdir(folder)) == ["a.png", "b.jpg"]
+
+
+def test_too_large_an_output(capsys, folder):
+    words = ["upscale", folder / "a.png", "-o", folder / "x.png", "-s", 1e6, "-w", "bicubic"]
+    assert "more than 400,000,000" in _fails(capsys, *words)
+
+
+def test_out_of_memory_names_the_remedy(capsys, folder, monkeypatch):
+    for error in (MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")):
+
+        def fail(*args, error=error, **kwargs):
+            raise error
+
+        monkeypatch.setattr(upscaling, "upscale_file", fail)
+        words = ["upscale", folder / "a.png", "-o", folder / "x.png", "-s", 2, "-w", "bicubic"]
+        assert "smaller --tile" in _fails(capsys, *words)
+
+
+def test_an_error_of_ours_is_not_hidden(folder, monkeypatch):
+    def fail(*args, **kwargs):
+        raise RuntimeError("a mistake in the library")
+
+    monkeypatch.setattr(upscaling, "upscale_file", fail)
+    with pytest.raises(RuntimeError, match="a mistake"):
+        cli.main(["upscale", str(folder / "a.png"), "-o", str(folder / "x.png"), "-s", "2", "-w", "bicubic"])
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="root, to become somebody else")
+def test_a_read_only_folder_and_an_unreadable_file(capsys):
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        Image.new("L", (5, 5)).save(folder / "a.png")
+        (folder / "out").mkdir()
+        secret = folder / "secret"
+        secret.mkdir(0o700)
+        shutil.copy(folder / "a.png", secret / "b.png")
+        folder.chmod(0o755)
+        (folder / "out").chmod(0o755)
+        good = ["upscale", folder / "a.png", "-o", folder / "out" / "x.png", "-s", 2, "-w", "bicubic"]
+        assert _run(capsys, *good)[0] == 0  # and everything is imported now
+        os.setresuid(65534, 65534, 0)
+        try:
+            read_only = _fails(capsys, *good[:3], folder / "out" / "y.png", *good[4:])
+            unreadable = _fails(capsys, "upscale", secret / "b.png", "-o", folder / "out" / "y.png", *good[4:])
+        finally:
+            os.setresuid(0, 0, 0)
+        assert "y.png: cannot be written, the folder is read-only" in read_only
+        assert "read-only" in unreadable or "cannot be read" in unreadable
+        assert os.listdir(folder / "out") == ["x.png"]
+
+
+def test_a_full_disk(capsys, folder, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    words = ["upscale", folder / "a.png", "-o", folder / "x.png", "-s", 2, "-w", "bicubic"]
+    assert _fails(capsys, *words) == f"vdsr: {folder / 'x.png'}: cannot be written (No space left on device)"
+    assert sorted(os.listdir(folder)) == ["a.png", "b.jpg"]
+
+
+def test_an_interrupt_is_one_line(capsys, folder, monkeypatch):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Image.Image, "save", interrupt)
+    words = ["upscale", folder / "a.png", "-o", folder / "x.png", "-s", 2, "-w", "bicubic"]
+    status, _, err = _run(capsys, *words)
+    assert (status, err) == (130, ["vdsr: interrupted"])
+    assert sorted(os.listdir(folder)) == ["a.png", "b.jpg"]
+
+
+def test_a_real_interrupt(folder):
+    Image.new("RGB", (6000, 4000)).save(folder / "large.png")
+    command = [*VDSR_COMMAND, "upscale", "large.png", "-o", "x.png", "-s", "2", "-w", "bicubic"]
+    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                          env={**os.environ, "PYTHONUNBUFFERED": "1"}) as process:  # fmt: skip
+        assert process.stdout.readline().startswith("weights")
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == "vdsr: interrupted\n"
+    assert sorted(os.listdir(folder)) == ["a.png", "b.jpg", "large.png"]
+
+
+def test_a_reader_that_goes_away():
+    command = f"{' '.join(VDSR_COMMAND)} info"
+    result = subprocess.run(
+        ["bash", "-c", f"{command} | true; echo ${{PIPESTATUS[0]}}"],
+        env={**os.environ, "PYTHONUNBUFFERED": "1"}, capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    assert result.stdout == "141\n"
+    assert result.stderr == ""
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_progress_bar_is_on_stderr_of_a_terminal(capsys, folder, monkeypatch):
+    words = ["upscale", str(folder / "a.png"), "-o", str(folder / "x.png"), "-s", "2", "-w", "bicubic", "--force"]
+    terminal = _Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert cli.main(words) == 0
+    assert "a.png:   0%" in terminal.getvalue()
+    assert "tile/s" in terminal.getvalue()
+    written = len(terminal.getvalue())
+    assert cli.main([*words, "--quiet"]) == 0
+    assert len(terminal.getvalue()) == written
+    assert "%" not in capsys.readouterr().out
+
+
+# --- evaluate ----------------------------------------------------------------------------------------
+
+
+def test_evaluate_a_folder(capsys, folder, weights):
+    status, out, err = _run(
+        capsys, "evaluate", "--set", folder, "--scales", "2,3", "-w", weights, "--json", folder / "x.json"
+    )
+    assert (status, err) == (0, [])
+    assert out[1].split() == ["x2", "PSNR", "SSIM", "x3", "PSNR", "SSIM"]
+    assert [line.split()[0] for line in out[2:]] == ["a.png", "b.jpg", "mean"]
+    record = json.loads((folder / "x.json").read_text())
+    assert record["set"] == str(folder)
+    assert record["protocol"]["name"] == "authors"
+    assert record["weights"]["name"] == str(weights)
+    assert len(record["weights"]["sha256"]) == 64
+    assert record["versions"]["torch"] == torch.__version__
+    assert record["seconds"] > 0
+    assert record["command"].startswith("vdsr evaluate --set ")
+    for scale in ("2", "3"):
+        scores = record["scales"][scale]
+        assert scores["mean"]["psnr"] == pytest.approx(np.mean([s["psnr"] for s in scores["images"].values()]))
+        assert f"{scores['mean']['psnr']:.3f}" in out[-1]
+    assert sorted(os.listdir(folder)) == ["a.png", "b.jpg", "x.json"]
+
+
+def test_evaluate_gives_the_papers_bicubic(capsys, images):
+    images("Set5")
+    status, out, _ = _run(capsys, "evaluate", "--weights", "bicubic", "--scales", "2,3,4")
+    assert status == 0
+    mean, paper = out[-2].split(), out[-1].split()
+    assert (mean[0], paper[0]) == ("mean", "paper")
+    assert paper[1:] == ["33.66", "0.9299", "30.39", "0.8682", "28.42", "0.8104"]
+    for ours, theirs in zip(mean[1::2], paper[1::2], strict=True):
+        assert abs(float(ours) - float(theirs)) <= 0.01
+
+
+def test_evaluate_the_authors_weights_on_one_image(capsys, authors, images):
+    images("Set5")
+    _, out, _ = _run(capsys, "evaluate", "--weights", "authors", "--scales", "2", "--images", "head_GT")
+    assert out[2].split()[:2] == ["head_GT", "35.933"]  # the paper's own value for that image
+    assert out[-1].startswith("mean")  # one image is not the paper's row
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--set", "Set6"], "no set named 'Set6'; the sets are"),
+        (["--scales", "2,x"], "whole numbers"),
+        (["--scales", "0"], "whole numbers"),
+        (["--scales", "2.5"], "whole numbers"),
+        (["--scales", "2,2"], "whole numbers"),
+        (["--protocol", "mine"], "no protocol named 'mine'"),
+        (["--images", "nobody"], "has no image nobody"),
+        (["--json", "no/x.json"], "cannot be written there"),
+        (["--weights", "nobody"], "no weights named"),
+    ],
+)
+def test_evaluate_bad_arguments(capsys, folder, monkeypatch, words, message):
+    monkeypatch.chdir(folder)
+    assert message in _fails(capsys, "evaluate", "--set", ".", "-w", "bicubic", *words)
+
+
+def test_a_set_that_cannot_be_had(capsys, tmp_path, monkeypatch):
+    entries = {
+        name: datasets.RegistryEntry(name, entry.sha256, entry.size, "http://127.0.0.1:9/" + name)
+        for name, entry in datasets.registry().items()
+    }
+    monkeypatch.setattr(datasets, "registry", lambda: entries)
+    monkeypatch.setenv("VDSR_DATA", str(tmp_path))
+    message = _fails(capsys, "evaluate", "--set", "Urban100", "-w", "bicubic")
+    assert "Urban100/img_001_SRF_4_HR.png: cannot be downloaded" in message
+    assert os.listdir(tmp_path) == []
+    message = _fails(capsys, "evaluate", "--set", "Urban100", "-w", "authors", "--json", tmp_path / "x.json")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_json_file_that_cannot_be_written(capsys, folder, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device", "x.json")
+
+    monkeypatch.setattr(os, "fsync", full)
+    words = ["evaluate", "--set", folder, "-w", "bicubic", "--scales", 2, "--json", folder / "x.json"]
+    assert _fails(capsys, *words) == "vdsr: x.json: No space left on device"
+    assert sorted(os.listdir(folder)) == ["a.png", "b.jpg"]
+
+
+# --- train -------------------------------------------------------------------------------------------
+
+
+def _train_words(folder: Path) -> list[object]:
+    return [
+        "train", "--set", folder, "--scales", 2, "--depth", 3, "--width", 4, "--steps", 3, "--batch-size", 2,
+        "--precision", "fp32", "--device", "cpu", "--out", folder / "w.safetensors",
+        "--checkpoint", folder / "c.safetensors",
+    ]  # fmt: skip
+
+
+def test_train_writes_weights_that_evaluate_reads(capsys, folder):
+    status, out, err = _run(capsys, *_train_words(folder), "--seed", 5, "--augment")
+    assert (status, err) == (0, [])
+    assert out[-1].startswith(f"{folder / 'w.safetensors'}: 3 steps")
+    model = pretrained.load(str(folder / "w.safetensors"))
+    assert (model.depth, model.width) == (3, 4)
+    # The checkpoint is of the finished run, so the same command has nothing left to do, and gives the same.
+    assert _run(capsys, *_train_words(folder), "--seed", 5, "--augment", "--force")[0] == 0
+    again = pretrained.load(str(folder / "w.safetensors")).state_dict()
+    assert all(torch.equal(again[name], tensor) for name, tensor in model.state_dict().items())
+    assert _run(capsys, "evaluate", "--set", folder, "--images", "a.png", "-w", folder / "w.safetensors")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--theta", -1], "theta must be > 0"),
+        (["--optimizer", "magic"], "optimizer must be one of"),
+        (["--depth", 1], "depth must be a whole number >= 2"),
+        (["--set", "nowhere"], "no set named"),
+        (["--out", "w.pth"], "ends in .safetensors"),
+        (["--out", "no/w.safetensors"], "cannot be written there"),
+        (["--learning-rate", "fast"], "--learning-rate"),
+    ],
+)
+def test_train_bad_arguments(capsys, folder, monkeypatch, words, message):
+    monkeypatch.chdir(folder)
+    assert message in _fails(capsys, *_train_words(folder), *words)
+    assert sorted(os.listdir(folder)) == ["a.png", "b.jpg"]
+
+
+def test_train_does_not_replace_weights_untold(capsys, folder):
+    (folder / "w.safetensors").write_text("mine")
+    assert "--force replaces it" in _fails(capsys, *_train_words(folder))
+    assert (folder / "w.safetensors").read_text() == "mine"
+
+
+def test_a_checkpoint_of_another_run(capsys, folder):
+    words = _train_words(folder)
+    assert _run(capsys, *words)[0] == 0
+    assert "belongs to a run with seed=0" in _fails(capsys, *words, "--force", "--seed", 1)
+
+
+def test_the_options_are_fields_of_the_configuration():
+    known = {f.name: f.default for f in fields(TrainingConfig)}
+    for name in cli._CONFIG:
+        assert name in known
+    given = vars(cli._parser().parse_args(["train", "--out", "w.safetensors"]))
+    assert not set(given) & set(cli._CONFIG)  # what is not given keeps the library's default
+
+
+# --- info and the rest -------------------------------------------------------------------------------
+
+
+def test_info(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("VDSR_DATA", str(tmp_path))
+    status, out, err = _run(capsys, "info")
+    assert (status, err) == (0, [])
+    text = "\n".join(out)
+    for word in ("vdsr_lib", torch.__version__, np.__version__, "threads", "bf16", str(tmp_path), "default"):
+        assert word in text
+    assert "Set5         0 of   5 files here" in text
+
+
+def test_help_is_quick_and_loads_no_torch():
+    code = "import sys; from vdsr_lib import cli\ntry: cli.main(['upscale', '--help'])\nexcept SystemExit: pass\n"
+    code += "assert 'torch' not in sys.modules and 'numpy' not in sys.modules"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert "--tile" in result.stdout
+
+
+def test_version_and_bad_commands(capsys):
+    status, out, _ = _run(capsys, "--version")
+    assert (status, out) == (0, [f"vdsr {cli.__version__}"])
+    assert "frob" in _fails(capsys, "frob")
+    assert "required" in _fails(capsys)
+
+
+def test_warnings_do_not_reach_the_user(capsys, folder, monkeypatch):
+    import warnings
+
+    real = upscaling.upscale_file
+
+    def noisy(*args, **kwargs):
+        warnings.warn("an inner matter", UserWarning, stacklevel=1)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(upscaling, "upscale_file", noisy)
+    monkeypatch.setattr(sys, "warnoptions", [])
+    status, _, err = _run(capsys, "upscale", folder / "a.png", "-o", folder / "x.png", "-s", 2, "-w", "bicubic")
+    assert (status, err) == (0, [])
