@@ -19,10 +19,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-from lightning_fabric import Fabric
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -31,6 +30,9 @@ from .clipping import clip_by_norm_, clip_by_value_
 from .errors import DivergedError, InputError, TrainingError
 from .images import write_atomically
 from .patches import Patches
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 PRECISIONS = {"fp32": "32-true", "tf32": "32-true", "bf16": "bf16-mixed"}
 _CHOICES: dict[str, tuple[str, ...]] = {
@@ -397,6 +399,9 @@ def default_fabric(precision: str = "auto", **arguments: Any) -> Fabric:
     accelerator = arguments.get("accelerator", "auto")
     on_cuda = accelerator in ("cuda", "gpu") or (accelerator == "auto" and torch.cuda.is_available())
     resolved = resolve_precision(precision, torch.device("cuda" if on_cuda else "cpu"))
+    # Imported here, for Fabric sets warning filters and an environment variable as it is imported.
+    from lightning_fabric import Fabric
+
     fabric = Fabric(precision=PRECISIONS[resolved], **arguments)  # type: ignore[arg-type]
     fabric.launch()
     return fabric
