@@ -85,7 +85,8 @@ _GALLERY_STYLE = """<style>
 .vdsr-gallery figure{margin:0;text-align:center}
 .vdsr-gallery img{image-rendering:pixelated;max-width:none!important;margin:0;padding:0;border-radius:0;
 filter:none!important;display:block}
-.vdsr-gallery figcaption{font-size:.9em;max-width:100%;margin:.2rem auto 0;white-space:pre-line}
+.vdsr-gallery figcaption{color:inherit!important;font-weight:inherit;font-size:.9em;max-width:100%;
+margin:.2rem auto 0}
 </style>"""
 
 # A phone shows this many CSS pixels; a wider picture makes the gallery scroll, which keys must reach.
@@ -159,7 +160,7 @@ class Table:
             for row in self.rows
         )
         return (
-            '<div class="pst-scrollable-table-container" style="overflow-x:auto"><table class="table">'
+            '<div class="pst-scrollable-table-container" style="overflow-x:auto" tabindex="0"><table class="table">'
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
         )
 
