@@ -216,3 +216,247 @@ def check_02d(answer: float) -> None:
         raise _wrong("02d", f"{share:.2f} is more than 0.05 off. Energy is the squared gradient; take the mean over "
                      "many fresh networks, of the chain without the skip, before you take the share.")  # fmt: skip
     _right("02d", "Most of what a fresh VDSR reacts to lies in a window no larger than SRCNN's.")
+
+
+# --- chapter 4 ---------------------------------------------------------------------------------------
+
+
+def check_04a(answer: float) -> None:
+    """The gain, weight variance times fan-in, that keeps the energy behind a leaky ReLU of slope 0.2."""
+    gain = _number("04a", answer)
+    if abs(gain - 2) < 0.01:
+        raise _wrong("04a", "that is ReLU's gain. A leaky ReLU lets something of the negative half through.")
+    if abs(gain - 2 / 1.2) < 0.01:
+        raise _wrong("04a", "energies are squares: the slope counts squared.")
+    if abs(gain - 2 / 1.04) > 0.005:
+        raise _wrong("04a", "half of the energy passes whole, the other half times 0.2². The gain undoes that.")
+    _right("04a")
+
+
+def check_04b(answer: Callable[[Sequence[tuple[int, float]], float], Sequence[float]]) -> None:
+    """The signal's energy after each layer, `energies(layers, start)`, for layers `(fan_in, variance)` with ReLUs."""
+    function = _function("04b", answer)
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        layers = [(int(n), float(v / n)) for n, v in zip(rng.integers(1, 600, 6), rng.uniform(0.1, 4, 6), strict=True)]
+        start = float(rng.uniform(0.1, 2))
+        factors = [n * v * (0.5 if k else 1.0) for k, (n, v) in enumerate(layers)]
+        wanted = start * np.cumprod(factors)
+        got = np.asarray(_answered("04b", function(list(layers), start)), dtype=float)
+        if got.shape != wanted.shape:
+            raise _wrong("04b", f"for {len(layers)} layers it gives shape {got.shape}, wanted one energy a layer.")
+        if np.allclose(got, wanted, rtol=1e-6):
+            continue
+        if np.allclose(got, start * np.cumprod([f * (1.0 if k else 0.5) for k, f in enumerate(factors)]), rtol=1e-6):
+            raise _wrong("04b", "there is no ReLU before the first layer, so nothing is halved there.")
+        if np.allclose(got, np.sqrt(wanted), rtol=1e-6):
+            raise _wrong("04b", "those are sizes. The energy is their square.")
+        raise _wrong("04b", "each layer multiplies by fan-in × variance, and each ReLU between two layers by one half.")
+    _right("04b")
+
+
+def check_04c(answer: float) -> None:
+    """How much larger the prediction's energy is when VDSR's last layer is drawn with the fan-out."""
+    factor = _number("04c", answer)
+    if abs(factor - 8) < 0.1:
+        raise _wrong("04c", "that is the factor of its size. Its energy is the square.")
+    if abs(factor - 64) > 0.5:
+        raise _wrong("04c", "the fan-in is 9·64, the fan-out 9·1. The variance is 2 over the one or the other.")
+    _right("04c", "A prediction eight times as large, before anything is learnt.")
+
+
+def check_04d(answer: Callable[[Any, Any], Any]) -> None:
+    """`level(network, x)` scales weights in place, so that each convolution's output has energy 1 on `x`."""
+    import torch
+
+    from .gradients import SRCNN_INIT, measure
+    from .models import VDSR
+
+    function = _function("04d", answer)
+    generator = torch.Generator().manual_seed(4)
+    with torch.random.fork_rng(devices=[]):
+        network = VDSR(6, 8)
+    SRCNN_INIT.apply_(network, generator)
+    x = torch.rand(1, 1, 15, 15, generator=generator)
+    before = [conv.weight.detach().clone() for conv in network.convs]  # type: ignore[union-attr]
+    function(network, x)
+    energy = measure(network, x, x).signal
+    if not np.isfinite(energy).all():
+        raise _wrong("04d", "some outputs are not finite any more. Is a layer divided by zero?")
+    if not np.allclose(energy, 1, rtol=0.02):
+        worst = int(np.argmax(np.abs(np.log(energy))))
+        raise _wrong("04d", f"layer {worst + 1} has energy {energy[worst]:.3g}, wanted 1. Go from the first layer to "
+                     "the last: what a layer gets depends on those before it. Divide by the root.")  # fmt: skip
+    for conv, old in zip(network.convs, before, strict=True):
+        ratio = conv.weight.detach() / old  # type: ignore[operator]
+        if float(ratio.std()) > 1e-3 * abs(float(ratio.mean())):
+            raise _wrong("04d", "the energies are right; but scale each layer by one number, do not draw it anew.")
+    _right("04d", "No rule was needed: the data say how large the weights must be.")
+
+
+# --- chapter 5 ---------------------------------------------------------------------------------------
+
+
+def check_05a(answer: float) -> None:
+    """PSNR (dB) of bicubic interpolation when the residual's standard deviation is 0.02, its mean 0, range [0, 1]."""
+    value = _number("05a", answer)
+    wanted = -20 * math.log10(0.02)
+    if abs(value - wanted / 2) < 0.02:
+        raise _wrong("05a", "PSNR has the mean *square* of the error. Square the standard deviation first.")
+    if abs(value + wanted) < 0.02:
+        raise _wrong("05a", "the peak stands above the error, so PSNR is above zero.")
+    if abs(value - wanted) > 0.02:
+        raise _wrong("05a", "the error of bicubic interpolation is the residual itself, and the peak is 1.")
+    _right("05a", "A network that predicts nothing starts from there.")
+
+
+def check_05b(answer: Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]]) -> None:
+    """The loss and its gradient by hand, `my_loss(residual, prediction)`, for arrays `(B, P, P)`."""
+    function = _function("05b", answer)
+    rng = np.random.default_rng(5)
+    residual, prediction = rng.normal(size=(2, 4, 5, 5))
+    try:
+        loss, gradient = function(residual, prediction)
+    except TypeError as error:
+        raise _wrong("05b", f"wanted a loss and a gradient from my_loss(residual, prediction); {error}.") from None
+    wanted = 0.5 * np.sum((residual - prediction) ** 2) / 4
+    ratio = _number("05b", loss) / wanted
+    for factor, hint in ((2, "a factor ½ is missing"), (4, "the batch is averaged, not summed"),
+                         (1 / 25, "the pixels are summed, not averaged")):  # fmt: skip
+        if abs(ratio - factor) < 1e-6:
+            raise _wrong("05b", f"the loss is {factor:g} times what is wanted: {hint}.")
+    if abs(ratio - 1) > 1e-6:
+        raise _wrong("05b", f"the loss of a test batch is {loss:.4f}, wanted {wanted:.4f}.")
+    slope = (prediction - residual) / 4
+    got = np.asarray(_answered("05b", gradient), dtype=float)
+    if got.shape != slope.shape:
+        raise _wrong("05b", f"the gradient has the shape {got.shape}, wanted that of the prediction, {slope.shape}.")
+    if np.allclose(got, -slope):
+        raise _wrong("05b", "the gradient has the wrong sign: when the prediction is too high, it must be positive.")
+    if not np.allclose(got, slope):
+        raise _wrong("05b", "the loss is right, its gradient is not. Differentiate by one pixel of the prediction.")
+    _right("05b", "The gradient is the error itself: a small target means small gradients.")
+
+
+def check_05c(answer: Callable[[int, float], float]) -> None:
+    """The largest stable rate, without momentum, of a chain of D equal gains whose product is ρ: `rate(depth, rho)`."""
+    function = _function("05c", answer)
+    for depth, rho in ((1, 0.3), (2, 0.5), (10, 1.0), (10, 0.1), (20, 0.05)):
+        wanted = 2 / (depth * rho ** (2 - 2 / depth))
+        got = _number("05c", function(depth, rho))
+        if abs(got / wanted - 1) > 1e-6:
+            hint = ""
+            if abs(got / wanted - 0.5) < 1e-6:
+                hint = " The limit is 2/λ, not 1/λ."
+            elif abs(got * depth / wanted - 1) < 1e-6:
+                hint = " Move all D gains at once: their slopes add up."
+            raise _wrong("05c", f"for depth {depth} and ρ = {rho} it gives {got:.4g}, wanted {wanted:.4g}.{hint}")
+    _right("05c", "A small target allows a large step.")
+
+
+def check_05d(answer: Callable[[Any], Any]) -> None:
+    """A network without the sum that does what one with it does, `as_plain(model)`."""
+    import torch
+
+    from .models import VDSR
+
+    function = _function("05d", answer)
+    generator = torch.Generator().manual_seed(5)
+    for depth, width in ((2, 3), (5, 4)):
+        model = VDSR(depth, width)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.copy_(0.3 * torch.randn(parameter.shape, generator=generator))
+        before = [p.detach().clone() for p in model.parameters()]
+        plain = _answered("05d", function(model))
+        if not isinstance(plain, VDSR) or plain.residual:
+            raise _wrong("05d", "a VDSR with residual=False is wanted.")
+        if any(not torch.equal(p, q) for p, q in zip(model.parameters(), before, strict=True)):
+            raise _wrong("05d", "your function changes the network that it is given.")
+        x = torch.rand(2, 1, 12, 12, generator=generator)
+        with torch.no_grad():
+            apart = float((plain(x) - model(x)).abs().max())
+            chain = float((plain(x) - model.predict_residual(x)).abs().max())
+        if chain < 1e-5:
+            raise _wrong(
+                "05d", "it gives the residual f(x); the input x is not added yet. It needs a channel of its own."
+            )
+        if apart > 1e-5:
+            raise _wrong("05d", f"for depth {depth} it is off by up to {apart:.2g}. Do all new weights begin at zero? "
+                         "Does the extra channel carry x untouched through each ReLU?")  # fmt: skip
+    _right("05d", "So the sum lets the network say nothing new. It only makes it easier to learn.")
+
+
+# --- chapter 6 ---------------------------------------------------------------------------------------
+
+
+def check_06a(answer: float) -> None:
+    """The most that a weight can change in one step with θ = 1e-4 and momentum 0.9, at any learning rate."""
+    value = _number("06a", answer)
+    if abs(value / 1e-4 - 1) < 0.01:
+        raise _wrong("06a", "that holds for a plain step. Momentum adds up the steps before: 1 + 0.9 + 0.81 + …")
+    if abs(value / 1e-3 - 1) > 0.01:
+        raise _wrong("06a", "sum the series 1 + μ + μ² + …, and mind that γ falls out.")
+    _right("06a", "About a sixtieth of the spread of a fresh weight, √(2/576).")
+
+
+def check_06b(answer: Callable[[np.ndarray, float, float], tuple[np.ndarray, float]]) -> None:
+    """The clip by hand, `my_clip(gradient, theta, learning_rate)`: the clipped gradient, and the share that was cut."""
+    function = _function("06b", answer)
+    gradient = np.array([-0.5, 0.1, 0.2, 0.3, -0.2, -0.01])
+    given = gradient.copy()
+    try:
+        clipped, share = function(gradient, 0.02, 0.1)
+    except (TypeError, ValueError) as error:
+        raise _wrong("06b", f"wanted a clipped gradient and a share; {error}.") from None
+    if not np.array_equal(gradient, given):
+        raise _wrong("06b", "your function changes the gradient that it is given.")
+    wanted = np.clip(given, -0.2, 0.2)
+    got = np.asarray(_answered("06b", clipped), dtype=float)
+    if got.shape == wanted.shape and np.allclose(got, np.clip(given, -0.02, 0.02)):
+        raise _wrong("06b", "the bound is θ/γ, not θ.")
+    if got.shape == wanted.shape and np.allclose(got, np.clip(given, -0.002, 0.002)):
+        raise _wrong("06b", "the bound is θ *divided* by γ.")
+    if got.shape == wanted.shape and np.allclose(got, given * min(1, 0.2 / float(np.linalg.norm(given)))):
+        raise _wrong("06b", "that is the clip by norm: it scales all elements together.")
+    if got.shape != wanted.shape or not np.allclose(got, wanted):
+        raise _wrong("06b", f"for {given.tolist()} with bound 0.2 it gives {got.tolist()}, wanted {wanted.tolist()}.")
+    if abs(_number("06b", share) - 2 / 6) > 1e-9:
+        raise _wrong("06b", f"the share is {share:.3f}, wanted 2 of 6: an element that lies on the bound is not cut.")
+    _right("06b")
+
+
+def check_06c(answer: tuple[float, float]) -> None:
+    """`(γ, θ)` for a loss averaged over 41 × 41 pixels that trains as the paper's sum with 0.1 and 1e-4 does."""
+    given = _answered("06c", answer)
+    try:
+        rate, theta = (_number("06c", v) for v in given)
+    except (TypeError, ValueError):
+        raise _wrong("06c", "a pair (learning rate, θ) is wanted.") from None
+    pixels = 41**2
+    if abs(rate * pixels / 0.1 - 1) < 0.01:
+        raise _wrong("06c", "the gradients are smaller by 1,681 now. Must the rate rise or fall to make up for it?")
+    if abs(rate / (0.1 * pixels) - 1) > 0.01:
+        raise _wrong("06c", "the step is the rate times the gradient, and the gradient is 41 · 41 times smaller.")
+    if abs(theta / 1e-4 - 1) > 0.01:
+        raise _wrong("06c", "the rate is right. What does θ bound: a gradient, or the change of a weight?")
+    _right("06c", "θ has the unit of a weight, so no scale of the loss can change it.")
+
+
+def check_06d(answer: Callable[[np.ndarray, float, float], float]) -> None:
+    """The θ that cuts a given share of a gradient's elements, `theta_for_share(gradient, learning_rate, share)`."""
+    function = _function("06d", answer)
+    rng = np.random.default_rng(6)
+    gradient = rng.normal(size=4000) * 10 ** rng.uniform(-3, 1, 4000)
+    for rate in (0.1, 0.001):
+        for share in (0.05, 0.5, 0.9):
+            theta = _number("06d", function(gradient.copy(), rate, share))
+            cut = float(np.mean(np.abs(gradient) > theta / rate))
+            if abs(float(np.mean(np.abs(gradient) > theta)) - share) < 0.01 and abs(cut - share) > 0.01:
+                raise _wrong("06d", "that is the bound θ/γ. Multiply by γ.")
+            if abs(1 - cut - share) < 0.01 and abs(cut - share) > 0.01:
+                raise _wrong("06d", f"for a share of {share} it cuts {cut:.2f}: the share *above* the bound is wanted.")
+            if abs(cut - share) > 0.01:
+                raise _wrong("06d", f"at learning rate {rate:g} it cuts {cut:.3f} of the elements, wanted {share:g}. "
+                             "Sort their absolute values, or ask np.quantile.")  # fmt: skip
+    _right("06d", "Such a clip needs no θ, but the largest step is no longer known in advance.")
