@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from . import datasets, runs
-from .errors import InputError, WeightsError
+from .errors import WeightsError
 from .images import write_atomically
 from .models import SRCNN, VDSR
 
@@ -61,8 +61,9 @@ def build(spec: Mapping[str, Any]) -> VDSR | SRCNN:
             return VDSR(**arguments)
         if kind == "SRCNN":
             return SRCNN(**arguments)
-    except (TypeError, InputError) as error:
-        raise WeightsError(f"cannot build a {kind} from {spec}: {error}") from None
+    except (TypeError, ValueError, RuntimeError) as error:
+        why = str(error).splitlines()[0]  # torch adds its own stack
+        raise WeightsError(f"cannot build a {kind} from {dict(spec)}: {why}") from None
     raise WeightsError(f"unknown network kind {kind!r}, wanted VDSR or SRCNN")
 
 
@@ -207,7 +208,9 @@ def _assemble(spec: Mapping[str, Any], tensors: Mapping[str, Tensor], path: str 
             model = build(spec)
         copies = {name: tensor.to(torch.float32, copy=True) for name, tensor in tensors.items()}
         model.load_state_dict(copies, assign=True)
-    except (RuntimeError, OverflowError) as error:
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from None
+    except RuntimeError as error:
         raise WeightsError(f"{path}: does not fit the network: {' '.join(str(error).split())}") from None
     if not all(torch.isfinite(p).all() for p in model.parameters()):
         raise WeightsError(f"{path}: holds values that are not finite")
