@@ -403,24 +403,24 @@ def check_06a(answer: float) -> None:
 def check_06b(answer: Callable[[np.ndarray, float, float], tuple[np.ndarray, float]]) -> None:
     """The clip by hand, `my_clip(gradient, theta, learning_rate)`: the clipped gradient, and the share that was cut."""
     function = _function("06b", answer)
-    gradient = np.array([-0.5, 0.1, 0.2, 0.3, -0.2, -0.01])
+    gradient = np.array([-0.5, 0.1, 0.25, 0.3, -0.25, -0.01])
     given = gradient.copy()
     try:
-        clipped, share = function(gradient, 0.02, 0.1)
+        clipped, share = function(gradient, 0.03125, 0.125)  # the bound is ¼, without rounding
     except (TypeError, ValueError) as error:
         raise _wrong("06b", f"wanted a clipped gradient and a share; {error}.") from None
     if not np.array_equal(gradient, given):
         raise _wrong("06b", "your function changes the gradient that it is given.")
-    wanted = np.clip(given, -0.2, 0.2)
+    wanted = np.clip(given, -0.25, 0.25)
     got = np.asarray(_answered("06b", clipped), dtype=float)
-    if got.shape == wanted.shape and np.allclose(got, np.clip(given, -0.02, 0.02)):
+    if got.shape == wanted.shape and np.allclose(got, np.clip(given, -0.03125, 0.03125)):
         raise _wrong("06b", "the bound is θ/γ, not θ.")
-    if got.shape == wanted.shape and np.allclose(got, np.clip(given, -0.002, 0.002)):
+    if got.shape == wanted.shape and np.allclose(got, np.clip(given, -0.03125 * 0.125, 0.03125 * 0.125)):
         raise _wrong("06b", "the bound is θ *divided* by γ.")
-    if got.shape == wanted.shape and np.allclose(got, given * min(1, 0.2 / float(np.linalg.norm(given)))):
+    if got.shape == wanted.shape and np.allclose(got, given * min(1, 0.25 / float(np.linalg.norm(given)))):
         raise _wrong("06b", "that is the clip by norm: it scales all elements together.")
     if got.shape != wanted.shape or not np.allclose(got, wanted):
-        raise _wrong("06b", f"for {given.tolist()} with bound 0.2 it gives {got.tolist()}, wanted {wanted.tolist()}.")
+        raise _wrong("06b", f"for {given.tolist()} with bound 0.25 it gives {got.tolist()}, wanted {wanted.tolist()}.")
     if abs(_number("06b", share) - 2 / 6) > 1e-9:
         raise _wrong("06b", f"the share is {share:.3f}, wanted 2 of 6: an element that lies on the bound is not cut.")
     _right("06b")
