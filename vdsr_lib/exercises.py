@@ -218,6 +218,81 @@ def check_02d(answer: float) -> None:
     _right("02d", "Most of what a fresh VDSR reacts to lies in a window no larger than SRCNN's.")
 
 
+# --- chapter 3 ---------------------------------------------------------------------------------------
+
+
+def check_03a(answer: int) -> None:
+    """How many weights, without biases, SRCNN 9-5-5 has."""
+    weights = _number("03a", answer)
+    if weights == 57_184 + 97:
+        raise _wrong("03a", "that is with the biases. Leave them out, as the papers do.")
+    if weights == 8_032:
+        raise _wrong("03a", "that is 9-1-5. The middle kernel is now 5 × 5.")
+    if weights != 57_184:
+        raise _wrong("03a", "a layer has kernel height × kernel width × channels in × channels out weights.")
+    _right("03a", "Seven times as many as 9-1-5, nearly all of them in the middle.")
+
+
+def check_03b(answer: Callable[[np.ndarray, float], np.ndarray]) -> None:
+    """The soft threshold from ReLUs, `soft(u, t)`."""
+    function = _function("03b", answer)
+    u = np.linspace(-3, 3, 61)
+    for t in (0.0, 0.5, 2.0):
+        got = np.asarray(_answered("03b", function(u.copy(), t)), dtype=float)
+        wanted = np.sign(u) * np.maximum(np.abs(u) - t, 0)
+        if got.shape != u.shape:
+            raise _wrong("03b", f"for {u.shape} numbers it gives shape {got.shape}.")
+        if np.allclose(got, wanted, atol=1e-9):
+            continue
+        if np.allclose(got, np.maximum(u - t, 0), atol=1e-9):
+            raise _wrong("03b", "that is the positive side. A second ReLU, of −u, makes the negative one.")
+        if np.allclose(got, np.where(np.abs(u) > t, u, 0), atol=1e-9):
+            raise _wrong("03b", "that is the hard threshold. The soft one also moves what is kept by t towards zero.")
+        raise _wrong("03b", f"for t = {t} and u = 1 it gives {float(function(np.array([1.0]), t)[0]):g}, "
+                     f"wanted {max(1 - t, 0):g}.")  # fmt: skip
+    _right("03b")
+
+
+def check_03c(answer: Callable[[np.ndarray, np.ndarray, float, int], np.ndarray]) -> None:
+    """ISTA, `ista(atoms, patch, weight, steps)`: the code that minimises ½‖p − aᵀα‖² + weight·‖α‖₁, begun at zero."""
+    function = _function("03c", answer)
+    rng = np.random.default_rng(3)
+    for _ in range(3):
+        atoms = rng.normal(size=(12, 9))
+        atoms /= np.linalg.norm(atoms, 2)  # so that a step of length 1 is safe
+        patch = rng.normal(size=9)
+        for steps in (1, 2, 200):
+            wanted = np.zeros(12)
+            for _ in range(steps):
+                u = wanted + atoms @ (patch - wanted @ atoms)
+                wanted = np.sign(u) * np.maximum(np.abs(u) - 0.1, 0)
+            got = np.asarray(_answered("03c", function(atoms.copy(), patch.copy(), 0.1, steps)), dtype=float)
+            if got.shape != wanted.shape:
+                raise _wrong("03c", f"the code of 12 atoms has 12 numbers, got shape {got.shape}.")
+            if not np.allclose(got, wanted, atol=1e-9):
+                raise _wrong("03c", f"after {steps} step{'s' * (steps > 1)} it is off by up to "
+                             f"{np.abs(got - wanted).max():.2g}. A step: add atoms @ (patch − code @ atoms), then "
+                             "take the soft threshold.")  # fmt: skip
+    _right("03c", "One step is a convolution and a ReLU. Many steps are a deep network.")
+
+
+def check_03d(answer: Callable[[], Any]) -> None:
+    """`identity()`: an `SRCNN` whose weights are set by hand so that it returns its input, of either sign."""
+    import torch
+
+    function = _function("03d", answer)
+    network = _answered("03d", function())
+    generator = torch.Generator().manual_seed(3)
+    x = torch.rand(1, 1, 20, 20, generator=generator)
+    with torch.no_grad():
+        for image, words in ((x, "a picture"), (x - 0.5, "a picture with negative values")):
+            off = float((network(image) - image)[..., 6:-6, 6:-6].abs().max())
+            if off > 1e-5:
+                raise _wrong("03d", f"for {words} the result is off by up to {off:.2g}. A ReLU drops what is negative; "
+                             "it takes two channels, for x and for −x.")  # fmt: skip
+    _right("03d", "That is what SRCNN has to learn before anything else. VDSR has it from the start.")
+
+
 # --- chapter 4 ---------------------------------------------------------------------------------------
 
 
