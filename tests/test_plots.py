@@ -120,7 +120,7 @@ def test_style_holds_only_inside():
 
 def test_style_is_taken_off_after_an_error():
     before = matplotlib.rcParams["font.size"]
-    with pytest.raises(TypeError):
+    with pytest.raises(IndexError):
         plots.reached_pixels({"bad": np.ones(())})
     assert matplotlib.rcParams["font.size"] == before
 

@@ -327,7 +327,7 @@ def receptive_field_growth(depth: int, kernel: int) -> BookFigure:
     side = sides[-1]
     figure = _frame(5.0, (0.1, 0.1, 0.1, 0.1))
     ax = figure.add_subplot()
-    half = 64
+    half = max(44.0, side / 2 + 4)  # one scale for all frames of the book's slider
     ax.set(xlim=(-half, half), ylim=(-half * 4.8 / 5.2, half * 4.8 / 5.2), aspect="equal")
     ax.set_axis_off()
     # Frames in two tones, so that each layer can be counted.
@@ -355,7 +355,7 @@ def _square(ax: Axes, side: float, **options: Any) -> None:
 
 @_drawn
 def reached_pixels(masks: Mapping[str, np.ndarray]) -> BookFigure:
-    """Which input pixels have a non-zero gradient, panel beside panel.
+    """Which input pixels have a non-zero gradient, panel beside panel, all to one scale.
 
     Args:
         masks: `(H, W)` bool each, by label.
@@ -363,10 +363,15 @@ def reached_pixels(masks: Mapping[str, np.ndarray]) -> BookFigure:
     Chapter: 2.
     """
     figure, axes = _figure(1, len(masks), height=WIDTH / len(masks) + 0.35)
+    rows, columns = (max(mask.shape[axis] for mask in masks.values()) for axis in (0, 1))
     for ax, (label, mask) in zip(axes[0], masks.items(), strict=True):
-        ax.imshow(np.where(mask, 0.75, 0.08), cmap="Blues", vmin=0, vmax=1)
-        ax.set(title=label, xticks=[], yticks=[])
+        top, left = (rows - mask.shape[0]) / 2, (columns - mask.shape[1]) / 2
+        extent = (left, left + mask.shape[1], top + mask.shape[0], top)
+        ax.imshow(np.where(mask, 0.75, 0.12), cmap="Blues", vmin=0, vmax=1, extent=extent)
+        ax.set(title=label, xticks=[], yticks=[], xlim=(-0.5, columns + 0.5), ylim=(rows + 0.5, -0.5))
         ax.grid(False)
+        for spine in ax.spines.values():
+            spine.set_visible(False)
     figure.alt = "; ".join(f"{label}: {int(m.sum())} pixels of {m.size} are used" for label, m in masks.items())
     return figure
 
@@ -439,7 +444,7 @@ def profiles(
         ax.set_yscale("log")
     ax.set(xlabel=xlabel, ylabel=ylabel)
     if len(values) > 1:
-        ax.legend()
+        ax.legend(loc="best", framealpha=0.9, frameon=True, edgecolor="none")
     figure.alt = f"{ylabel} over {xlabel}: {', '.join(values)}."
     return figure
 
@@ -703,13 +708,16 @@ def run_curves(
             words.append(f"{label}: from {y[0]:.3g} to {y[-1]:.3g}")
     for label, value in (levels or {}).items():
         ax.axhline(value, color=COLORS["grey"], linewidth=1)
-        ax.annotate(label, (1, value), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=10)
+        ax.annotate(
+            label, (1, value), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=10,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 1},
+        )  # fmt: skip
         words.append(f"{label} is at {value:.3g}")
     if log:
         ax.set_yscale("log")
     ax.set(xlabel=xlabel, ylabel=ylabel)
     if curves:
-        ax.legend()
+        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, borderaxespad=0.3, columnspacing=1.2)
     figure.alt = f"{ylabel} over {xlabel}. {'; '.join(words) or 'No run yet'}."
     return figure
 
@@ -759,7 +767,7 @@ def clip_explorer(
     """Sizes of a gradient's elements with the clip's bound, and below it the loss of the run that used it.
 
     Args:
-        sizes: `(N,)` absolute values > 0 of the first step's gradient.
+        sizes: `(N,)` absolute values of the first step's gradient; zeros count, but have no place on the axis.
         bound: θ/γ; None for no clip.
         losses: one a step; may end early, or not be finite.
         floor: loss of the bicubic picture, to compare with.
@@ -771,15 +779,15 @@ def clip_explorer(
     top, bottom = figure.subplots(2, 1, height_ratios=[1, 1.3])
     figure.subplots_adjust(hspace=0.5)
     edges = np.linspace(-6, 3, 46)
-    counts = np.histogram(np.log10(sizes), edges)[0] / len(sizes)
+    counts = np.histogram(np.log10(sizes[sizes > 0]), edges)[0] / len(sizes)
     top.stairs(counts, edges, fill=True, color=COLORS["sky"])
     share = 0.0
     if bound is not None:
         share = float(np.mean(sizes > bound))
         top.axvline(np.log10(bound), color=COLORS["orange"], linewidth=2)
         top.axvspan(np.log10(bound), 3, color=COLORS["orange"], alpha=0.15, linewidth=0)
-    ticks = range(-6, 4, 3)
-    top.set_xticks(list(ticks), [f"{10.0**t:g}" for t in ticks])
+    ticks = range(-6, 3, 2)
+    top.set_xticks(list(ticks), [f"$10^{{{t}}}$" for t in ticks])
     top.set(xlim=(-6, 3), ylim=(0, 0.16), yticks=[0, 0.1], ylabel="share", xlabel="size of a gradient element")
     steps, drawn = _finite(range(1, len(losses) + 1), losses, 1e3)
     bottom.semilogy(steps, drawn, color=COLORS["blue"])
@@ -787,7 +795,7 @@ def clip_explorer(
     lost = len(drawn) < len(losses) or not np.isfinite(losses[-1])
     if lost:
         bottom.text(0.5, 0.5, "diverged", transform=bottom.transAxes, ha="center", color=COLORS["orange"])
-    bottom.set(ylim=(0.05, 1e3), xlabel="step", ylabel="loss")
+    bottom.set(ylim=(0.02, 1e3), xlabel="step", ylabel="loss")
     if not lost:
         bottom.set_xlim(0, len(losses))
     clip = f"{share:.0%} of the first gradient is clipped" if bound is not None else "nothing is clipped"
@@ -855,11 +863,13 @@ def table1_curves(
         label = f"{name}, here" if len(y) else f"{name}: not run yet"
         ax.plot(x, y if low is None else np.maximum(y, low), linestyle=dash, color=COLORS[color], label=label)
         told.append(f"{name} here ends at {y[-1]:.4g} after {x[-1]:.3g} epochs" if len(y) else label)
+        if paper.get(name):
+            said = ", ".join(f"{value:.2f}{'' if confirmed else '?'}" for _, value, confirmed in paper[name])
+            told.append(f"the paper's {name}: {said}")
         for epoch, value, confirmed in paper.get(name, ()):
             face = COLORS[color] if confirmed else "white"
             shown = value if low is None else max(value, low)
             ax.plot(epoch, shown, marker, color=COLORS[color], markerfacecolor=face, markersize=7)
-            told.append(f"paper, {name}, epoch {epoch:g}: {value:g}{'' if confirmed else ' (not confirmed)'}")
     if level:
         ax.axhline(level[1], color=COLORS["grey"], linewidth=1)
         ax.annotate(level[0], (0.99, level[1]), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=9)
