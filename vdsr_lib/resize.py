@@ -177,7 +177,7 @@ def axis_weights(
 
 
 def output_size(in_size: int, scale: float) -> int:
-    """MATLAB's output length, `ceil(scale * in_size)`, safe against 1.1 × 10 = 11.000000000000002.
+    """MATLAB's output length, `ceil(scale * in_size)`, safe against 1.1 × 100 = 110.00000000000001.
 
     Errors: `InputError` for a size < 1, or a scale that is not finite and positive.
     """
