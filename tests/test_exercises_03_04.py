@@ -1,0 +1,114 @@
+"""Self-checks of chapters 3 and 4: right answers pass, each known mistake gets its own hint, blanks fail."""
+
+import numpy as np
+import pytest
+import torch
+
+from vdsr_lib import exercises
+from vdsr_lib.exercises import WrongAnswer
+from vdsr_lib.models import SRCNN
+
+
+def soft(u, t):
+    return np.maximum(u - t, 0) - np.maximum(-u - t, 0)
+
+
+def ista(atoms, patch, weight, steps):
+    code = np.zeros(len(atoms))
+    for _ in range(steps):
+        code = soft(code + atoms @ (patch - code @ atoms), weight)
+    return code
+
+
+def identity(channels=2):
+    net = SRCNN(kernels=(1, 1, 1), widths=(channels, channels))
+    signs = torch.tensor([1.0, -1.0])[:channels]
+    with torch.no_grad():
+        for conv in net.convs:
+            conv.bias.zero_()
+        net.convs[0].weight.copy_(signs.view(-1, 1, 1, 1))
+        net.convs[1].weight.copy_(torch.eye(channels)[:, :, None, None])
+        net.convs[2].weight.copy_(signs.view(1, -1, 1, 1))
+    return net
+
+
+def energies(layers, start, first=1.0):
+    found = []
+    for k, (n, v) in enumerate(layers):
+        start *= n * v * (0.5 if k else first)
+        found.append(start)
+    return found
+
+
+@torch.no_grad()
+def level(network, x):
+    for conv in network.convs:
+        size = conv(x).square().mean().sqrt()
+        conv.weight /= size
+        x = conv(x).relu()
+
+
+@torch.no_grad()
+def level_at_once(network, x):
+    for conv in network.convs:
+        conv.weight /= conv.weight.norm()
+
+
+@torch.no_grad()
+def drawn_anew(network, x):
+    for conv in network.convs:
+        conv.weight.normal_()
+    level(network, x)
+
+
+RIGHT = {
+    "03a": 57_184, "03b": soft, "03c": ista, "03d": identity,
+    "04a": 2 / 1.04, "04b": energies, "04c": 64, "04d": level,
+}  # fmt: skip
+WRONG = [
+    ("03a", 57_281, "biases"),
+    ("03a", 8_032, "9-1-5"),
+    ("03a", 5, "kernel height"),
+    ("03b", lambda u, t: np.maximum(u - t, 0), "positive side"),
+    ("03b", lambda u, t: np.where(np.abs(u) > t, u, 0), "hard"),
+    ("03b", lambda u, t: u, "wanted"),
+    ("03b", lambda u, t: u[:3], "shape"),
+    ("03c", lambda a, p, w, s: ista(a, p, w, 1), "after 2 steps"),
+    ("03c", lambda a, p, w, s: p, "12 numbers"),
+    ("03d", lambda: identity(1), "negative values"),
+    ("03d", lambda: SRCNN(), "for a picture the result"),
+    ("04a", 2, "ReLU's gain"),
+    ("04a", 2 / 1.2, "squared"),
+    ("04a", 1, "half of the energy"),
+    ("04b", lambda layers, start: energies(layers, start, first=0.5), "before the first"),
+    ("04b", lambda layers, start: np.sqrt(energies(layers, start)), "sizes"),
+    ("04b", lambda layers, start: np.ones(len(layers)), "one half"),
+    ("04b", lambda layers, start: start, "shape"),
+    ("04c", 8, "square"),
+    ("04c", 2, "fan-out"),
+    ("04d", level_at_once, "layer"),
+    ("04d", lambda network, x: None, "layer"),
+    ("04d", drawn_anew, "one number"),
+]
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_answers_pass_and_say_so(name, capsys):
+    getattr(exercises, f"check_{name}")(RIGHT[name])
+    assert f"✓ {name} is right" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("name", "answer", "hint"), WRONG)
+def test_each_mistake_gets_a_hint_of_its_own(name, answer, hint):
+    with pytest.raises(WrongAnswer, match=hint):
+        getattr(exercises, f"check_{name}")(answer)
+
+
+@pytest.mark.parametrize("name", RIGHT)
+@pytest.mark.parametrize("blank", [..., None])
+def test_blanks_fail(name, blank):
+    with pytest.raises(WrongAnswer, match="no answer yet"):
+        getattr(exercises, f"check_{name}")(blank)
+    if callable(RIGHT[name]):
+        with pytest.raises(WrongAnswer):  # a function whose body is still three dots
+            getattr(exercises, f"check_{name}")(lambda *_: None)
