@@ -138,6 +138,13 @@ def test_16_bit_colour_with_multiplied_alpha_is_refused(tmp_path):
         read_picture(tmp_path / "in.tif")
 
 
+def test_a_fourth_channel_that_is_no_transparency(tmp_path):
+    for pixels in (RGB, RGB16):
+        four = np.dstack([pixels, pixels[..., :1]])
+        tifffile.imwrite(tmp_path / "in.tif", four, photometric="rgb", extrasamples=["unspecified"])
+        assert np.array_equal(read_picture(tmp_path / "in.tif").pixels, pixels)
+
+
 def test_16_bit_colour_without_the_extra_says_what_to_install(tmp_path, monkeypatch):
     (tmp_path / "in.png").write_bytes(_png(RGB16, 2))
     real = builtins.__import__

@@ -208,7 +208,7 @@ def _holds_16_bit_colour(header: Image.Image, path: Path) -> str:
         with open(path, "rb") as file:
             depth, colour = file.read(26)[24:26]  # of the IHDR chunk, which always comes first
         return "PNG" if depth == 16 and colour in (2, 4, 6) else ""
-    if header.format == "TIFF" and header.mode in ("RGB", "RGBA", "LA") and _tiff_bits(header) == 16:
+    if header.format == "TIFF" and header.mode in ("RGB", "RGBA", "RGBX", "LA") and _tiff_bits(header) == 16:
         return "TIFF"
     return ""
 
@@ -237,6 +237,8 @@ def _decode_16_bit_colour(path: Path, kind: str) -> np.ndarray:
                 pixels = page.asarray()
                 if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
                     pixels = np.moveaxis(pixels, 0, -1)
+                if page.extrasamples and tifffile.EXTRASAMPLE.UNSPECIFIED in page.extrasamples:
+                    pixels = pixels[..., :3]  # a fourth channel that is no transparency
                 if tifffile.EXTRASAMPLE.ASSOCALPHA in page.extrasamples:
                     raise ImageError(f"{path}: its 16-bit colour is multiplied with alpha, wanted it plain")
     except (RuntimeError, ValueError, OSError) as error:
