@@ -344,7 +344,7 @@ def check_04d(answer: Callable[[Any, Any], Any]) -> None:
     """`level(network, x)` scales weights in place, so that each convolution's output has energy 1 on `x`."""
     import torch
 
-    from .gradients import SRCNN_INIT, measure
+    from .gradients import SRCNN_INIT, convolutions, measure
     from .models import VDSR
 
     function = _function("04d", answer)
@@ -353,7 +353,7 @@ def check_04d(answer: Callable[[Any, Any], Any]) -> None:
         network = VDSR(6, 8)
     SRCNN_INIT.apply_(network, generator)
     x = torch.rand(1, 1, 15, 15, generator=generator)
-    before = [conv.weight.detach().clone() for conv in network.convs]  # type: ignore[union-attr]
+    before = [conv.weight.detach().clone() for conv in convolutions(network)]
     function(network, x)
     energy = measure(network, x, x).signal
     if not np.isfinite(energy).all():
@@ -362,8 +362,8 @@ def check_04d(answer: Callable[[Any, Any], Any]) -> None:
         worst = int(np.argmax(np.abs(np.log(energy))))
         raise _wrong("04d", f"layer {worst + 1} has energy {energy[worst]:.3g}, wanted 1. Go from the first layer to "
                      "the last: what a layer gets depends on those before it. Divide by the root.")  # fmt: skip
-    for conv, old in zip(network.convs, before, strict=True):
-        ratio = conv.weight.detach() / old  # type: ignore[operator]
+    for conv, old in zip(convolutions(network), before, strict=True):
+        ratio = conv.weight.detach() / old
         if float(ratio.std()) > 1e-3 * abs(float(ratio.mean())):
             raise _wrong("04d", "the energies are right; but scale each layer by one number, do not draw it anew.")
     _right("04d", "No rule was needed: the data say how large the weights must be.")
