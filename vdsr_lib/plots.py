@@ -732,7 +732,8 @@ def clip_shapes(gradients: np.ndarray, bound: float) -> BookFigure:
 
     Source: Pascanu et al. 2013, figure 6, for the norm. Chapter: 6.
     """
-    figure, axes = _figure(1, 2, height=3.0, sharey=True)
+    figure = _frame(3.1, (0.5, 0.45, 0.1, 0.3))
+    axes = figure.subplots(1, 2, squeeze=False, sharey=True)
     reach = 1.08 * np.abs(gradients).max()
     by_value = np.clip(gradients, -bound, bound)
     norms = np.linalg.norm(gradients, axis=1, keepdims=True)
