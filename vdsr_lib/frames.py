@@ -154,7 +154,7 @@ class Table:
         head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in self.header)
         body = "".join(
             f'<tr><th scope="row">{self._text(row[0])}</th>'
-            + "".join(f'<td style="text-align:right">{self._text(cell)}</td>' for cell in row[1:])
+            + "".join(f'<td style="text-align:right;white-space:nowrap">{self._text(cell)}</td>' for cell in row[1:])
             + "</tr>"
             for row in self.rows
         )
