@@ -32,7 +32,7 @@ CONFIG = ROOT / "_config.yml"
 
 # JavaScript that the site serves itself: from node_modules to _static, files or folders.
 VENDORED = {
-    "mathjax/es5/tex-chtml.js": "vendor/mathjax/tex-mml-chtml.js",
+    "mathjax/es5/tex-chtml.js": "vendor/mathjax/tex-chtml.js",
     "mathjax/es5/output/chtml/fonts/woff-v2": "vendor/mathjax/output/chtml/fonts/woff-v2",
 }
 # Pages that Sphinx adds.

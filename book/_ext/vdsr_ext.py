@@ -125,20 +125,40 @@ def keep_plain(app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, 
     return shown if isinstance(parent, addnodes.desc_signature) else None
 
 
-def slim(app: Sphinx, error: Exception | None) -> None:
-    """Leave out what no page needs, and write the page for addresses that lead nowhere.
+# What to mend in a page: pattern and replacement.
+MENDS = [
+    # The theme draws its icons twice: by a web font, and by a script of 1.5 MB that makes each an SVG.
+    (r'<script [^>]*src="[^"]*scripts/fontawesome\.js[^"]*"></script>', ""),
+    # A name for screen readers that is not the one to be seen.
+    (r'(<button [^>]*search-button-field[^>]*?) aria-label="[^"]*"', r"\1"),
+    (r'<summary aria-label="Toggle hidden content">', "<summary>"),
+    # A list in name only, for the browser.
+    (r'<div role="list" class="citation-list">', '<div class="citation-list">'),
+]
+SIGNATURE = re.compile(r'<dl>\s*(<dd>\s*<em class="sig-param">.*?)</dl>', re.DOTALL)
+MATHJAX = re.compile(r"<script[^>]*>window\.MathJax = [^<]*</script>|<script [^>]*mathjax/[^>]*></script>")
 
-    The theme draws its icons with Font Awesome twice: by a web font, and by a script of 1.5 MB that replaces
-    each with an SVG. The font is enough.
-    """
+
+def mend(page: str) -> str:
+    """A page's HTML without what is wrong for screen readers, and what it does not need."""
+    for pattern, replacement in MENDS:
+        page = re.sub(pattern, replacement, page)
+    # A definition list without terms: Sphinx's way to break a long signature.
+    lines = SIGNATURE.sub(r'<span class="sig-lines">\1</span>', page)
+    page = re.sub(
+        r'<dd>(\s*<em class="sig-param">.*?)</dd>', r'<span class="sig-line">\1</span>', lines, flags=re.DOTALL
+    )
+    # MathJax is most of a page's weight, and most pages of text have no formula.
+    return page if re.search(r'class="[^"]*\bmath\b', page) else MATHJAX.sub("", page)
+
+
+def finish(app: Sphinx, error: Exception | None) -> None:
+    """Mend the pages, leave out files that none needs, and write the page for addresses that lead nowhere."""
     if error or app.builder.name != "html":
         return
     out = Path(app.outdir)
     for path in out.rglob("*.html"):
-        text = path.read_text(encoding="utf-8")
-        slimmer = re.sub(r'<script [^>]*src="[^"]*scripts/fontawesome\.js[^"]*"></script>', "", text)
-        if slimmer != text:
-            path.write_text(slimmer, encoding="utf-8")
+        path.write_text(mend(path.read_text(encoding="utf-8")), encoding="utf-8")
     for pattern in ("_static/**/*.map", "_static/scripts/fontawesome.*"):
         for path in out.glob(pattern):
             path.unlink()
@@ -155,5 +175,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("autodoc-process-docstring", process_docstring)
     app.connect("autodoc-skip-member", skip_member)
     app.connect("missing-reference", keep_plain, priority=900)
-    app.connect("build-finished", slim)
+    app.connect("build-finished", finish)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -118,7 +118,7 @@ def test_page_is_whole_everywhere(browser, site, name):
                     .all_text_contents()
                 ]  # fmt: skip
                 wrong += [f"{width} px, {mode}: {what}" for what in visit.wrong]
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -130,12 +130,12 @@ def test_page_is_accessible(browser, site, name):
             page.add_script_tag(content=AXE.read_text(encoding="utf-8"))
             result = page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
         serious += [
-            f"{mode}: {found['help']}: {node['html'][:120]}"
+            f"{mode}: {found['id']}: {found['help']}: {node['html'][:200]}"
             for found in result["violations"]
             if found["impact"] in ("serious", "critical")
             for node in found["nodes"][:3]
         ]
-    assert serious == []
+    assert not serious, "\n".join(serious)
 
 
 def test_a_page_of_text_is_light(browser, site):
@@ -153,7 +153,7 @@ def test_search_is_there_once_and_finds(browser, site):
             page.goto(f"{site}search.html?q=residual")
             page.wait_for_selector("#search-results li a")
             assert page.locator("#search-results li a").count() > 1
-            assert visit.wrong == []
+            assert not visit.wrong, "\n".join(visit.wrong)
 
 
 def test_mode_can_be_changed_and_is_kept(browser, site):
@@ -203,7 +203,7 @@ def test_sliders_answer(browser, site, touch):
                         page.keyboard.press("End")
                         assert picture.get_attribute("src") != first, f"{name}: keys change nothing"
                         assert slider.get_attribute("aria-valuetext")
-            assert visit.wrong == []
+            assert not visit.wrong, "\n".join(visit.wrong)
 
 
 def test_a_wrong_address_leads_home(browser, site):
