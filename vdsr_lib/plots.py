@@ -701,8 +701,8 @@ def run_curves(
     figure, axes = _figure(height=3.3)
     ax: Axes = axes[0, 0]
     words = []
-    for k, (label, (x, y)) in enumerate(curves.items()):
-        x, y = _finite(x, y, 1e12)
+    for k, (label, points) in enumerate(curves.items()):
+        x, y = _finite(*points, 1e12)
         ax.plot(x, y, linestyle=_DASHES[k % len(_DASHES)], marker="osD^v<>"[k % 7] if markers else None, label=label)
         if len(y):
             words.append(f"{label}: from {y[0]:.3g} to {y[-1]:.3g}")
