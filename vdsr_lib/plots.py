@@ -557,7 +557,8 @@ def chain_energies(measured: Flow, expected: Flow) -> BookFigure:
         if np.isfinite(line).all():
             ax.semilogy(layers, line, "-", color="#444444", linewidth=1.4, label="expected")
         low, high = np.log10(values.min()), np.log10(values.max())
-        spare = max(0.4, (3 - (high - low)) / 2)  # at least three decades, so that noise looks like noise
+        # At least three decades, so that noise looks like noise.
+        spare = max(0.4, 0.06 * (high - low), (3 - (high - low)) / 2)
         ax.set(ylim=(10 ** (low - spare), 10 ** (high + spare)))
         ax.set_ylabel(label)
         ax.minorticks_off()
