@@ -42,6 +42,7 @@ def test_scales_are_mixed_in_one_set(image):
 
 
 def test_paper_count_of_t91(data):
+    data("T91")
     from vdsr_lib.datasets import load_set
 
     # 7,992 patches / 64 = 124.9 steps an epoch; the paper's 9,960 steps / 80 epochs = 124.5.

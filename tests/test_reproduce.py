@@ -147,6 +147,8 @@ def test_operations_of_a_step_by_hand():
 
 
 def test_the_estimate_counts_what_is_left(data, capsys):
+    data("T91")
+    data("BSD200")
     assert reproduce.main(["--estimate", "1e15"]) == 0
     lines = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines()}
     assert lines["paper-291"][1] == "67,740"
