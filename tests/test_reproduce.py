@@ -152,7 +152,7 @@ def test_the_estimate_counts_what_is_left(data, capsys):
     assert reproduce.main(["--estimate", "1e15"]) == 0
     lines = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines()}
     assert lines["paper-291"][1] == "67,740"
-    assert float(lines["the"][-2]) > 1000
+    assert float(lines["the"][-2]) > 25  # the last run alone is 29 PFLOP
 
 
 def test_ledger_rows_say_what_was_reached():
