@@ -55,3 +55,17 @@ def test_values_that_no_test_could_compare_are_refused(kept, value):
 def test_a_tolerance_is_not_below_zero(within):
     with pytest.raises(InputError, match="tolerance"):
         claim("bad", 1.0, within=within)
+
+
+def test_while_the_book_is_built_the_text_can_quote_a_claim(monkeypatch):
+    shown = []
+    monkeypatch.setenv("VDSR_STATIC", "1")
+    monkeypatch.setattr("IPython.display.display", lambda *what, **how: shown.append((*what, how)))
+    claim("psnr", 33.66, within=0.01)
+    claim("word", "bicubic")
+    values = [list(content.values()) for content, _ in shown]
+    assert values == [["33.66"], ["bicubic"]]
+    assert [how["metadata"]["scrapbook"]["name"] for _, how in shown] == ["psnr", "word"]
+    monkeypatch.setenv("VDSR_STATIC", "0")
+    claim("psnr", 1.0)
+    assert len(shown) == 2
