@@ -3,6 +3,7 @@
 import re
 import statistics
 import tomllib
+from collections import Counter
 from itertools import chain, pairwise
 
 import nbformat
@@ -109,10 +110,21 @@ def test_figures_have_a_caption_and_words_for_those_who_cannot_see_them(notebook
             assert details["image"]["alt"].strip(), cell.id
 
 
+def test_labels_are_unique_in_the_book():
+    labels = []
+    for name in NOTEBOOKS:
+        for cell in nbformat.read(notebooks.BOOK / name, as_version=4).cells:
+            labels += [(cell.metadata.get("mystnb", {}).get("figure") or {}).get("name")]
+            labels += re.findall(r"^:(?:label|name): *(\S+)|^\((\S+)\)=$|^\$\$ \((\S+)\)$", cell.source, re.MULTILINE)
+    labels = ["".join(label) for label in labels if label]
+    assert [label for label, count in Counter(labels).items() if count > 1] == []
+
+
 def test_measured_decibels_are_not_typed(notebook):
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            typed = re.findall(r"\d+\.\d+\s*dB", without_code_and_math(cell.source))
+            # "0.1 dB" is a bound somebody chose; "33.7 dB" and "0.12 dB" were measured.
+            typed = re.findall(r"\d+\.\d\d+\s*dB|\d\d\.\d\s*dB", without_code_and_math(cell.source))
             assert typed == [], f"{cell.id}: let a cell compute it, claim() it, and quote it with {{glue:text}}"
 
 
