@@ -38,7 +38,7 @@ bench: $(VENV)/.installed ## time the network, the resizing and a training step 
 	$(BIN)/python -m data_scripts.bench
 
 reproduce: $(VENV)/.installed ## go on with the stored training runs (hours to days); RUN=name for one of them
-	$(BIN)/python -m data_scripts.reproduce $(RUN)
+	$(BIN)/python -m data_scripts.reproduce $(or $(RUN),--queue)
 	$(BIN)/python -m data_scripts.ledger
 	$(BIN)/python -m data_scripts.readme
 
