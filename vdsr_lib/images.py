@@ -91,7 +91,7 @@ def open_image(path: str | os.PathLike) -> Image.Image:
 
     Returns: a loaded `PIL.Image.Image` in the file's own mode, with `info["icc_profile"]` kept.
     Errors: `ImageError`, one line, when the file is missing, a directory, empty, truncated, no
-        image, or holds more than `MAX_PIXELS` pixels (a decompression bomb).
+        image, or holds more than `MAX_PIXELS` pixels or Pillow's own limit (a decompression bomb).
     """
     path = Path(path)
     if os.path.isdir(path):  # unlike Path.is_dir, no error where the folder may not be entered
@@ -110,8 +110,9 @@ def open_image(path: str | os.PathLike) -> Image.Image:
                 upright = ImageOps.exif_transpose(image)
     except FileNotFoundError:
         raise ImageError(f"{path}: no such file") from None
-    except Image.DecompressionBombError:
-        raise ImageError(f"{path}: holds more than {MAX_PIXELS:,} pixels") from None
+    except Image.DecompressionBombError as error:
+        # Pillow's own limit, twice Image.MAX_IMAGE_PIXELS, is lower than ours, and its user may move it.
+        raise ImageError(f"{path}: taken for a decompression bomb by Pillow ({error})") from None
     except UnidentifiedImageError:
         raise ImageError(f"{path}: is not an image that Pillow can read") from None
     except ImageError:
