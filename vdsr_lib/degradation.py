@@ -49,7 +49,7 @@ def degrade(
         kernel, up_kernel, antialias: see `resize.imresize`; the defaults are MATLAB's and the paper's.
 
     Errors: `InputError` unless both sides are multiples of the scale (see `modcrop`).
-    Source: paper section 3.2 and 4. Chapter: 1.
+    Paper: section 3.1. Chapter: 1.
     """
     axis = rows_axis(high_res)
     size = (int(high_res.shape[axis]), int(high_res.shape[axis + 1]))

@@ -133,7 +133,7 @@ def reconstruct(
         protocol: a `Protocol` or the name of one.
 
     Errors: `InputError` for another image or scale, an unknown protocol, or a network that changes the size.
-    Paper: section 4; the authors' release, `Demo_SR_Conv.m`. Chapter: 1.
+    Paper: section 5.3; the authors' release, `Demo_SR_Conv.m`. Chapter: 1.
     """
     p = get_protocol(protocol)
     image = np.asarray(image)

@@ -50,7 +50,8 @@ def rgb_to_ycbcr(rgb: np.ndarray) -> np.ndarray:
 
     Returns: `(..., 3)` float64: Y in [16, 235], Cb and Cr in [16, 240].
     Errors: `InputError` unless the last axis has length 3.
-    Source: MATLAB `rgb2ycbcr`; paper section 4. Chapter: 1.
+    Source: MATLAB `rgb2ycbcr`.
+    Paper: section 5.3. Chapter: 1.
     """
     rgb = _three_channels(rgb)
     return rgb @ (YCBCR_FROM_RGB.T / 255.0) + YCBCR_OFFSET

@@ -14,7 +14,8 @@ def shave(image: np.ndarray, border: int) -> np.ndarray:
     """Cut `border` pixels off each side of `(H, W[, C])`.
 
     Errors: `InputError` when the border is no whole number ≥ 0, or leaves nothing.
-    Source: the authors' evaluation code, `shave.m`. Chapter: 1.
+    Source: the authors' evaluation code, `shave.m`.
+    Paper: section 5.3. Chapter: 1.
     """
     image = np.asarray(image)
     if not isinstance(border, Integral) or border < 0:
@@ -31,7 +32,8 @@ def psnr(image: np.ndarray, reference: np.ndarray, *, peak: float = 255.0) -> fl
         image, reference: same shape, any real dtype, on the scale that `peak` belongs to.
 
     Errors: `InputError` on different shapes, empty images, NaN or infinity, or a peak ≤ 0.
-    Source: paper section 4; Huynh-Thu and Ghanbari 2008. Chapter: 1.
+    Source: Huynh-Thu and Ghanbari 2008.
+    Paper: section 5.4, table 3. Chapter: 1.
     """
     image, reference = _pair(image, reference, peak)
     mse = float(np.mean((image - reference) ** 2))
@@ -48,7 +50,8 @@ def ssim(image: np.ndarray, reference: np.ndarray, *, peak: float = 255.0) -> fl
         image, reference: `(H, W)`, both sides ≥ 11, on the scale that `peak` belongs to.
 
     Errors: `InputError` on different shapes, images smaller than the window, NaN or infinity, or a peak ≤ 0.
-    Source: Wang et al. 2004, eq. 13, K₁ = 0.01, K₂ = 0.03; paper table 3. Chapter: 1.
+    Source: Wang et al. 2004, eq. 13, K₁ = 0.01, K₂ = 0.03.
+    Paper: section 5.4, table 3. Chapter: 1.
     """
     return float(np.mean(ssim_map(image, reference, peak=peak)))
 

@@ -41,7 +41,7 @@ class VDSR(nn.Module):
     def reset_parameters(self) -> None:
         """He initialisation with the fan-in: σ = √(2 / (9·channels in)); biases zero.
 
-        Paper: section 4.1, citing He et al. 2015. Chapter: 4.
+        Paper: section 5.2, citing He et al. 2015. Chapter: 4.
         """
         for conv in self.convs:
             assert isinstance(conv, nn.Conv2d)
@@ -73,7 +73,8 @@ class SRCNN(nn.Module):
         padding: `"same"` pads with zeros so that the size stays; `"valid"` does not pad, as the
             original did in training, and returns `sum(kernels) − 3` pixels less on each axis.
 
-    Paper: section 3.1, "SRCNN"; Dong et al. 2014, section 3. Chapter: 3.
+    Source: Dong et al. 2014, section 3.
+    Paper: section 2.1. Chapter: 3.
     """
 
     def __init__(

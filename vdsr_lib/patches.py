@@ -64,7 +64,7 @@ def apply_symmetry(images: Tensor, symmetry: Tensor) -> Tensor:
         symmetry: `(B,)` int64 in [0, 8): bit 0 flips left-right, bit 1 up-down, bit 2 transposes
             (after the flips), which makes every rotation by 90°.
 
-    Paper: section 4.1, "rotation or flip". Chapter: 7.
+    Paper: section 5.1, "rotation or flip". Chapter: 7.
     """
     bit = symmetry.view(-1, 1, 1, 1)
     images = torch.where((bit & 1).bool(), images.flip(-1), images)
@@ -91,7 +91,7 @@ def extract_patches(
 
     Returns: `Patches` on the CPU, ordered by image, scale, row, column.
     Errors: `InputError` on a size or stride < 1, no scales, or when no image gives a patch.
-    Paper: section 4.1. Chapter: 7.
+    Paper: section 3.2, "Multi-Scale". Chapter: 7.
     """
     if size < 1 or stride < 1 or not scales:
         raise InputError(f"wanted size >= 1, stride >= 1 and scales, got {size}, {stride}, {tuple(scales)}")

@@ -633,7 +633,7 @@ def learning_curves(
         level: values to draw as horizontal lines, by label.
         lowest: the vertical axis begins here.
 
-    Paper: the convergence figure. Chapter: 3.
+    Paper: section 2.1. Chapter: 3.
     """
     figure, axes = _figure(len(curves), 1, height=2.6 * len(curves) + 0.7)
     for ax, (xlabel, runs) in zip(axes[:, 0], curves.items(), strict=True):

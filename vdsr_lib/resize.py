@@ -210,7 +210,8 @@ def imresize(
 
     Returns: the same type and dtype, resized.
     Errors: `InputError` on another shape or dtype, on NaN scales, on both or neither of scale, size.
-    Source: MATLAB `imresize.m`; paper section 4. Chapter: 1.
+    Source: MATLAB `imresize.m`.
+    Paper: section 3.1. Chapter: 1.
     """
     first = rows_axis(image)
     if (scale is None) == (size is None):

@@ -115,7 +115,7 @@ class TrainingConfig:
         return math.ceil(self.epochs * samples / self.batch_size)
 
     def rate(self, step: int, samples: int) -> float:
-        """γ at a step (from 0). Paper: section 4.1, "Training parameters". Chapter: 6."""
+        """γ at a step (from 0). Paper: section 5.2, "Training Parameters". Chapter: 6."""
         if step < self.warmup_steps:
             return self.learning_rate * (step + 1) / self.warmup_steps
         if self.schedule == "step":
@@ -188,7 +188,7 @@ def residual_loss(prediction: Tensor, target: Tensor, kind: str = "l2") -> Tenso
             compared with the middle of the target.
         kind: `"l2"`, or `"l1"` for the mean absolute error.
 
-    Paper: section 3.2 and 4.1, the loss ½‖r − f(x)‖². Chapters: 5, 6.
+    Paper: section 3.2, the loss ½‖r − f(x)‖². Chapters: 5, 6.
     """
     error = prediction.float() - crop_like(target, prediction)
     if kind == "l1":
@@ -290,7 +290,7 @@ def train(
     Returns: the final state; `state.history` is the record.
     Errors: `DivergedError` (with the history) when the loss is no longer a finite number;
         `TrainingError` when a checkpoint does not belong to the run, or patches are fewer than a batch.
-    Paper: sections 3.2 and 4.1. Chapters: 3 to 7, 10.
+    Paper: sections 3.2 and 5.2. Chapters: 3 to 7, 10.
     """
     if len(patches) < 1:
         raise TrainingError("no patches to train on")

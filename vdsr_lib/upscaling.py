@@ -66,7 +66,7 @@ def upscale(
     Returns: the dtype and the channels of the input. Integers are rounded half up and clamped, floats are neither.
     Errors: `InputError` on another shape, dtype, scale or tile, on NaN or infinity, on an output of more than
         `images.MAX_PIXELS` pixels, and when the network changes the size; `WeightsError` when it gives NaN.
-    Paper: section 4, "luminance only". Chapter: 8.
+    Paper: sections 4.3 and 5.3. Chapters: 7, 10.
     """
     image = _check_image(image)
     rows, columns = output_shape(image.shape[:2], scale)
