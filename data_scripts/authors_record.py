@@ -1,5 +1,7 @@
 """Score bicubic and the authors' weights by the authors' protocol: `python -m data_scripts.authors_record`.
 
+`authors-ensemble` is the same weights with `evaluation.SelfEnsemble`, eight times as long: ask for it by name.
+
 The records are written after every image, so a run that was stopped goes on where it was; delete one
 to start it anew. A set whose files cannot be had is left out and named in the record's notes; the
 ledger then says "not run here". On two cores the authors' weights take about twenty minutes for Set5,
@@ -23,7 +25,8 @@ from vdsr_lib.errors import DataError, VdsrError
 
 from .reproduce import ASSETS, commit, machine
 
-METHODS = ("bicubic", "authors")
+METHODS = ("bicubic", "authors", "authors-ensemble")
+DEFAULT_METHODS = METHODS[:2]
 SETS = ("Set5", "Set14", "B100", "Urban100")
 SCALES = (2, 3, 4)
 
@@ -39,7 +42,7 @@ def record(
     """Score one method on every image of some sets, and store the record after each image.
 
     Args:
-        method: `"bicubic"` or `"authors"`.
+        method: one of `METHODS`.
         folder: holds `METHOD.json`; what it has already is not computed again.
         sets, scales: what to score; the record keeps other sets that it holds.
 
@@ -48,12 +51,13 @@ def record(
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{method}.json"
-    network = pretrained.load(pretrained.AUTHORS) if method == "authors" else None
+    base = None if method == "bicubic" else pretrained.load(pretrained.AUTHORS)
+    network = evaluation.SelfEnsemble(base) if base is not None and method.endswith("-ensemble") else base
     result = runs.read_run(path) if path.exists() else runs.RunRecord(method, "partial")
     result = replace(
         result,
         status="partial",
-        model=pretrained.model_spec(network) if network is not None else {},
+        model=pretrained.model_spec(base) if base is not None else {},
         machine=machine(),
         precision="float32",
         torch_version=torch.__version__,
@@ -87,7 +91,7 @@ def record(
 
 def comparison(result: runs.RunRecord) -> str:
     """The record beside the paper's table 3: ours, the paper's and the difference of each cell."""
-    column = "VDSR" if result.name == "authors" else "Bicubic"
+    column = "Bicubic" if result.name == "bicubic" else "VDSR"
     lines = [f"{'cell':14} {'PSNR':>8} {'paper':>7} {'diff':>8}   {'SSIM':>7} {'paper':>7} {'diff':>8}"]
     for name, by_scale in result.scores.items():
         for scale in by_scale:
@@ -105,7 +109,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m data_scripts.authors_record", description=(__doc__ or "").splitlines()[0]
     )
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=DEFAULT_METHODS)
     parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS)
     parser.add_argument("--out", type=Path, default=ASSETS / "runs", help="folder of the records")
     parser.add_argument("--no-progress", action="store_true")

@@ -12,9 +12,12 @@ from vdsr_lib.evaluation import (
     PROTOCOLS,
     Protocol,
     Score,
+    SelfEnsemble,
     evaluate,
     get_protocol,
     mean_score,
+    orient,
+    orient_back,
     predict_luma,
     reconstruct,
     score,
@@ -22,6 +25,7 @@ from vdsr_lib.evaluation import (
 from vdsr_lib.images import rgb_to_ycbcr, to_uint8, ycbcr_to_rgb
 from vdsr_lib.metrics import psnr, ssim
 from vdsr_lib.models import SRCNN, VDSR
+from vdsr_lib.patches import apply_symmetry
 from vdsr_lib.resize import imresize
 
 # The paper prints two and four digits. PSNR may be off by one unit of its last digit, SSIM by three.
@@ -317,3 +321,76 @@ def test_get_protocol():
     assert get_protocol(own) is own
     assert get_protocol("authors").name == "authors"
     assert all(name == protocol.name for name, protocol in PROTOCOLS.items())
+
+
+# --- self-ensemble -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def lopsided() -> VDSR:
+    """A network that treats left and right, up and down, rows and columns differently, as every random one does."""
+    torch.manual_seed(9)
+    return VDSR(4, 6)
+
+
+@pytest.mark.parametrize("symmetry", range(8))
+def test_orientations_are_those_of_the_patches_and_are_undone(symmetry):
+    square = torch.arange(25.0).reshape(1, 1, 5, 5)
+    assert torch.equal(orient(square, symmetry), apply_symmetry(square, torch.tensor([symmetry])))
+    oblong = torch.rand(2, 3, 4, 7)
+    turned = orient(oblong, symmetry)
+    assert turned.shape == ((2, 3, 7, 4) if symmetry & 4 else (2, 3, 4, 7))
+    assert torch.equal(orient_back(turned, symmetry), oblong)
+
+
+def test_the_eight_orientations_differ():
+    oblong = torch.arange(6.0).reshape(1, 1, 2, 3)
+    assert len({(tuple(o.shape), tuple(o.flatten().tolist())) for o in (orient(oblong, k) for k in range(8))}) == 8
+
+
+@pytest.mark.parametrize("symmetry", range(8))
+@pytest.mark.parametrize("shape", [(1, 1, 9, 14), (2, 1, 12, 12)])
+def test_self_ensemble_commutes_with_every_symmetry_bit_for_bit(lopsided, symmetry, shape):
+    x = torch.rand(shape, generator=torch.Generator().manual_seed(symmetry))
+    ensemble = SelfEnsemble(lopsided)
+    with torch.inference_mode():
+        assert torch.equal(ensemble(orient(x, symmetry)), orient(ensemble(x), symmetry))
+        if symmetry:
+            assert not torch.equal(lopsided(orient(x, symmetry)), orient(lopsided(x), symmetry))
+
+
+def test_self_ensemble_is_the_mean_of_answers_and_gains_their_spread(lopsided):
+    image = pictures.astronaut()[100:140, 100:152, 0].astype(np.float32) / 255
+    x = torch.from_numpy(image)[None, None]
+    y = x + 0.05 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+    ensemble = SelfEnsemble(lopsided)
+    with torch.inference_mode():
+        answers, mean = ensemble.answers(x).double(), ensemble(x).double()
+        assert torch.equal(answers[0], lopsided(x).double())
+    assert answers.shape == (8, 1, 1, 40, 52)
+    torch.testing.assert_close(mean, answers.mean(0), rtol=0, atol=1e-6)
+    # The mean's error is the mean error, less the spread: an identity, for any answers.
+    spread = (answers - mean).square().mean()
+    assert float((answers - y).square().mean() - spread) == pytest.approx(float((mean - y).square().mean()), rel=1e-4)
+
+
+def test_a_symmetric_network_gains_nothing(lopsided):
+    symmetric = VDSR(3, 4)
+    with torch.no_grad():
+        for conv in symmetric.convs:
+            kernels = [apply_symmetry(conv.weight, torch.full((len(conv.weight),), k)) for k in range(8)]
+            conv.weight.copy_(torch.stack(kernels).mean(0))
+        x = torch.rand(1, 1, 10, 16)
+        torch.testing.assert_close(SelfEnsemble(symmetric)(x), symmetric(x), rtol=0, atol=1e-6)
+
+
+def test_self_ensemble_works_wherever_a_network_does(lopsided):
+    image = pictures.astronaut()[:40, :44]
+    assert score(image, 2, SelfEnsemble(lopsided)) != score(image, 2, lopsided)
+
+
+@pytest.mark.parametrize("symmetry", [-1, 8, 0.5])
+def test_there_are_eight_symmetries(symmetry):
+    for function in (orient, orient_back):
+        with pytest.raises(InputError, match=r"\[0, 8\)"):
+            function(torch.zeros(1, 1, 2, 2), symmetry)
