@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
 from . import datasets, runs
@@ -68,7 +68,7 @@ def build(spec: Mapping[str, Any]) -> VDSR | SRCNN:
 
 
 def save(model: nn.Module, path: str | os.PathLike, **about: Any) -> None:
-    """Write a network's weights and its shape to one safetensors file, atomically.
+    """Write a network's weights and its shape to one safetensors file, atomically; the same ones give the same bytes.
 
     Args:
         model: a `VDSR` or `SRCNN` on any device.
@@ -76,7 +76,8 @@ def save(model: nn.Module, path: str | os.PathLike, **about: Any) -> None:
     """
     header = {"model": json.dumps(model_spec(model)), "about": json.dumps(about, sort_keys=True)}
     tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
-    write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata=header))
+    content = _in_order(to_safetensors(tensors, metadata=header))
+    write_atomically(path, lambda temporary: temporary.write_bytes(content))
 
 
 def load_file(path: str | os.PathLike) -> VDSR | SRCNN:
@@ -185,6 +186,14 @@ def _read_safetensors(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict[
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"{path}: cannot be read as safetensors ({error})") from None
+
+
+def _in_order(content: bytes) -> bytes:
+    """The file with its header sorted: safetensors writes the entries in an order that changes from call to call."""
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8:start]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # the numbers begin at a multiple of 8 bytes
+    return len(header).to_bytes(8, "little") + header + content[start:]
 
 
 def _entry(header: Mapping[str, str], key: str, path: str | os.PathLike) -> dict[str, Any]:
