@@ -25,6 +25,10 @@ class WeightsError(VdsrError):
     """Weights cannot be read, or do not fit the network."""
 
 
+class ExportError(VdsrError):
+    """A network cannot be written in another format."""
+
+
 class TrainingError(VdsrError):
     """A training run cannot start, go on, or be resumed."""
 
