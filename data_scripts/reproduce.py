@@ -35,6 +35,7 @@ from vdsr_lib.training import (
     Validator,
     default_fabric,
     resolve_precision,
+    save_checkpoint,
     train,
 )
 
@@ -64,6 +65,16 @@ class Folders:
 
     def checkpoint(self, name: str) -> Path:
         return self.checkpoints / f"{name}.safetensors"
+
+    def before_cooldown(self, name: str) -> Path:
+        return self.checkpoints / f"{name}-before-cooldown.safetensors"
+
+    def beginning(self, experiment: Experiment) -> Path:
+        """The checkpoint to go on from: its own, else that of the run that it begins with. May not exist."""
+        own = self.checkpoint(experiment.name)
+        if own.exists() or not experiment.begins_with:
+            return own
+        return self.before_cooldown(experiment.begins_with)
 
 
 def load_images(set_name: str) -> dict[str, np.ndarray]:
@@ -155,6 +166,8 @@ def run(
     patches, curve_images = prepare(experiment)
     torch.manual_seed(experiment.config.seed)
     model = pretrained.build(experiment.model)
+    if experiment.silent_start:
+        torch.nn.init.zeros_(list(model.parameters())[-2])  # the last layer's kernel; its bias is zero already
     fabric = default_fabric(experiment.config.precision)
 
     def record(
@@ -193,19 +206,24 @@ def run(
             checkpointer.save(state)
             raise StopIteration
 
+    cooldown = experiment.config.cooldown_steps if experiment.config.schedule == "cooldown" else 0
+
+    def keep_before_cooldown(state: TrainingState) -> None:
+        if cooldown and state.is_main and state.step == state.total_steps - cooldown:
+            save_checkpoint(state, folders.before_cooldown(experiment.name))
+
     def score(network: nn.Module) -> dict[str, float]:
         result = evaluation.evaluate(curve_images, experiment.curve[1], padded(network))
         return {f"psnr_x{scale}": evaluation.mean_score(result[scale]).psnr for scale in experiment.curve[1]}
 
     checkpointer = Checkpointer(folders.checkpoint(experiment.name), checkpoint_seconds)
-    callbacks: list[Callback] = [Validator(score, experiment.curve_every_epochs), checkpointer, stop_when_asked]
+    validator = Validator(score, experiment.curve_every_epochs)
+    callbacks: list[Callback] = [validator, checkpointer, keep_before_cooldown, stop_when_asked]
     if progress:
         callbacks.insert(1, Progress(desc=experiment.name, mininterval=5))
     handlers = {s: signal.signal(s, on_signal) for s in (signal.SIGTERM, signal.SIGINT)}
     try:
-        state = train(
-            model, patches, experiment.config, callbacks, resume=folders.checkpoint(experiment.name), fabric=fabric
-        )
+        state = train(model, patches, experiment.config, callbacks, resume=folders.beginning(experiment), fabric=fabric)
     except DivergedError as error:
         folders.checkpoint(experiment.name).unlink(missing_ok=True)
         print(f"{experiment.name}: {error}", file=sys.stderr)

@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from .clipping import clip_by_norm_, clip_by_value_
 from .errors import DivergedError, InputError, TrainingError
 from .images import write_atomically
+from .muon import Muon
 from .patches import Patches
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 
 PRECISIONS = {"fp32": "32-true", "tf32": "32-true", "bf16": "bf16-mixed"}
 _CHOICES: dict[str, tuple[str, ...]] = {
-    "optimizer": ("sgd", "adam"),
-    "schedule": ("step", "cosine", "constant"),
+    "optimizer": ("sgd", "adam", "muon"),
+    "schedule": ("step", "cosine", "cooldown", "constant"),
     "clip": ("value", "norm", "none"),
     "loss": ("l2", "l1"),
     "precision": ("auto", *PRECISIONS),
@@ -53,11 +54,15 @@ class TrainingConfig:
             steps, a fraction: the stream of samples does not stop at its end.
         steps: number of steps in place of `epochs`.
         batch_size: over all processes together; the paper's 64.
-        optimizer: `"sgd"` (the paper's) or `"adam"` (decoupled from the clip's θ; for the modern recipe).
+        optimizer: `"sgd"` (the paper's), `"adam"`, or `"muon"` (the modern recipe's; see `vdsr_lib.muon`).
         learning_rate: γ at the start; the paper's 0.1, which only clipping makes possible.
-        momentum, weight_decay: the paper's 0.9 and 1e-4. Adam takes β₁ = momentum.
-        schedule: `"step"` (÷ `drop_factor` every `drop_epochs`), `"cosine"` to zero, or `"constant"`.
+        momentum, weight_decay: the paper's 0.9 and 1e-4. Adam takes β₁ = momentum; Muon has no decay.
+        schedule: `"step"` (÷ `drop_factor` every `drop_epochs`), `"cosine"` to zero, `"constant"`, or
+            `"cooldown"`: constant, then straight to zero over the last `cooldown_steps`. Until
+            then the run does not depend on its length, so one checkpoint starts both a short run's
+            end and a longer run.
         warmup_steps: linear warm-up; the paper has none.
+        cooldown_steps: length of the last part of `"cooldown"`, in steps.
         drop_epochs, drop_factor: the paper's 20 and 10.
         clip: `"value"` (the paper's), `"norm"`, or `"none"`.
         theta: θ of the paper's clip. Not printed in the paper; 1e-4 comes from our search.
@@ -83,6 +88,7 @@ class TrainingConfig:
     weight_decay: float = 1e-4
     schedule: str = "step"
     warmup_steps: int = 0
+    cooldown_steps: int = 0
     drop_epochs: float = 20
     drop_factor: float = 10
     clip: str = "value"
@@ -107,6 +113,8 @@ class TrainingConfig:
                 raise InputError(f"{name} must be > 0, got {getattr(self, name)!r}")
         if not 0 <= self.ema < 1 or not 0 <= self.momentum < 1:
             raise InputError(f"ema and momentum must be in [0, 1), got {self.ema!r} and {self.momentum!r}")
+        if self.cooldown_steps < 0:
+            raise InputError(f"cooldown_steps must be >= 0, got {self.cooldown_steps!r}")
 
     def total_steps(self, samples: int) -> int:
         """Number of steps of the whole run, for a set of `samples` patches."""
@@ -124,6 +132,8 @@ class TrainingConfig:
         if self.schedule == "cosine":
             done = (step - self.warmup_steps) / max(1, self.total_steps(samples) - self.warmup_steps)
             return self.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+        if self.schedule == "cooldown" and self.cooldown_steps:
+            return self.learning_rate * min(1.0, (self.total_steps(samples) - step) / self.cooldown_steps)
         return self.learning_rate
 
 
@@ -227,8 +237,14 @@ def batch_indices(config: TrainingConfig, samples: int, step: int) -> tuple[Tens
 
 
 def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    """SGD with momentum and L2 decay (the paper's), or Adam; the last layer may have its own rate."""
+    """SGD with momentum and L2 decay (the paper's), Adam, or Muon; the last layer may have its own rate."""
     parameters = list(model.parameters())
+    if config.optimizer == "muon":
+        if config.last_layer_factor != 1.0:
+            raise InputError("last_layer_factor is for SGD and Adam; Muon gives the last layer to Adam")
+        hidden = [p for p in parameters if p.ndim == 4 and min(p.shape[:2]) > 1]
+        others = [p for p in parameters if all(p is not q for q in hidden)]
+        return Muon(hidden, others, config.learning_rate, config.momentum)
     groups = [{"params": parameters, "factor": 1.0}]
     if config.last_layer_factor != 1.0:
         convs: nn.ModuleList = model.convs  # type: ignore[assignment]
@@ -436,6 +452,10 @@ def save_checkpoint(state: TrainingState, path: str | os.PathLike) -> None:
     write_atomically(path, lambda temporary: save_file(contiguous, temporary, metadata=header))
 
 
+_LATER = {"cooldown_steps": 0}
+"""Values of settings that checkpoints written before they existed had in effect."""
+
+
 def load_checkpoint(path: str | os.PathLike, state: TrainingState) -> None:
     """Put a run back to where `save_checkpoint` found it.
 
@@ -449,9 +469,15 @@ def load_checkpoint(path: str | os.PathLike, state: TrainingState) -> None:
     except (OSError, SafetensorError, KeyError, json.JSONDecodeError) as error:
         raise TrainingError(f"{path}: is not a checkpoint ({error})") from None
     wanted = json.loads(json.dumps(asdict(state.config)))
+    # The precision may differ between machines; the record of the run says which was used where.
+    free = {"precision"}
+    if state.config.schedule == "cooldown":
+        # Before their cooldowns, a short and a long run are the same run.
+        longest = run["config"].get("steps") or 0, run["config"].get("cooldown_steps") or 0
+        before = min(longest[0] - longest[1], state.total_steps - state.config.cooldown_steps)
+        free |= {"steps", "epochs", "cooldown_steps"} if run["step"] <= before else set()
     for name, value in wanted.items():
-        # The precision may differ between machines; the record of the run says which was used where.
-        if name != "precision" and run["config"].get(name) != value:
+        if name not in free and run["config"].get(name, _LATER.get(name)) != value:
             raise TrainingError(
                 f"{path}: belongs to a run with {name}={run['config'].get(name)!r}, this one has {value!r}"
             )
