@@ -22,7 +22,7 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 
 from vdsr_lib.errors import VdsrError
 
-from . import notebooks, readme
+from . import notebooks, paper_map, readme
 from .notebooks import BOOK, BUDGET, BUILD, ROOT, Run, hash_files
 
 STAGE = BUILD / "stage"
@@ -39,6 +39,7 @@ VENDORED = {
 EXTRA_PAGES = {"404", "genindex", "py-modindex", "search"}
 RUN_TABLE = "<!-- the table of runs: written here when the book is built -->"
 RESULTS = "<!-- the README's table of results: written here when the book is built -->"
+PAPER_MAP = "<!-- the map from the paper to the code: written here when the book is built -->"
 MODULES = re.compile(r"^<!-- modules: ([\w ]+) -->$", re.MULTILINE)
 
 
@@ -107,6 +108,7 @@ def stage(runs: Sequence[Run]) -> None:
         shutil.copyfile(run.page, target)
     fill("run_record.md", RUN_TABLE, run_table(runs))
     fill("intro.md", RESULTS, readme.stored_table())
+    fill("paper_map.md", PAPER_MAP, paper_map.markdown(pages()))
     library = STAGE / "library.md"
     library.write_text(reference(library.read_text(encoding="utf-8")), encoding="utf-8")
     for source, target_name in VENDORED.items():
