@@ -535,3 +535,408 @@ def check_06d(answer: Callable[[np.ndarray, float, float], float]) -> None:
                 raise _wrong("06d", f"at learning rate {rate:g} it cuts {cut:.3f} of the elements, wanted {share:g}. "
                              "Sort their absolute values, or ask np.quantile.")  # fmt: skip
     _right("06d", "Such a clip needs no θ, but the largest step is no longer known in advance.")
+
+
+# --- chapter 9 ---------------------------------------------------------------------------------------
+
+
+def check_09a(answer: float) -> None:
+    """What the mean of eight answers gains (dB) on their average error of 30, when they stray from it by 2."""
+    gain = _number("09a", answer)
+    wanted = 10 * math.log10(30 / 28)
+    if abs(gain + wanted) < 0.005:
+        raise _wrong("09a", "the mean's error is the smaller one, so its PSNR is higher, not lower.")
+    if abs(gain - 10 * math.log10(32 / 30)) < 0.005:
+        raise _wrong("09a", "the spread is taken off the average error, not added to it.")
+    if abs(gain - 20 * math.log10(30 / 28)) < 0.005:
+        raise _wrong("09a", "30 and 2 are squares already.")
+    if abs(gain - wanted) > 0.005:
+        raise _wrong("09a", "the mean's error is the average error less the spread. What is that in dB?")
+    _right("09a", "The more the answers differ, the more their mean gains.")
+
+
+def check_09b(answer: Callable[[Any, Any], Any]) -> None:
+    """A self-ensemble of one's own, `my_ensemble(network, x)`, for tensors `(N, 1, H, W)`."""
+    import torch
+
+    from .evaluation import SelfEnsemble
+
+    function = _function("09b", answer)
+    generator = torch.Generator().manual_seed(9)
+    kernel = torch.randn(1, 1, 3, 3, generator=generator)
+
+    class Lopsided(torch.nn.Module):
+        calls = 0
+
+        def forward(self, x: Any) -> Any:
+            self.calls += 1
+            return torch.relu(torch.nn.functional.conv2d(x, kernel.to(x), padding=1))
+
+    for shape in ((1, 1, 8, 8), (2, 1, 6, 9)):
+        x = torch.rand(shape, generator=generator)
+        given, network = x.clone(), Lopsided()
+        got = _answered("09b", function(network, x))
+        if not torch.equal(x, given):
+            raise _wrong("09b", "your function changes the picture that it is given.")
+        wanted = SelfEnsemble(Lopsided())(x)
+        if tuple(got.shape) != tuple(wanted.shape):
+            raise _wrong("09b", f"for {shape} it gives {tuple(got.shape)}. Turn the answers back before you add them.")
+        if torch.allclose(got, wanted, atol=1e-5):
+            continue
+        if torch.allclose(got, 8 * wanted, atol=1e-4):
+            raise _wrong("09b", "that is the sum of the eight answers. Divide by eight.")
+        if network.calls < 8:
+            raise _wrong("09b", f"the network was asked {network.calls} times. Four turns, and each mirrored: eight.")
+        raise _wrong("09b", "each answer must be turned back by the inverse: what was done last is undone first.")
+    _right("09b")
+
+
+def check_09c(answer: Callable[[np.ndarray], np.ndarray]) -> None:
+    """The step of spectral norm 1 that lowers the loss most, `orthogonal_step(gradient)`, to be subtracted."""
+    function = _function("09c", answer)
+    rng = np.random.default_rng(9)
+    for shape in ((4, 9), (9, 4), (5, 5)):
+        gradient = rng.normal(size=shape) * 10 ** rng.uniform(-2, 0, shape[1])
+        step = np.asarray(_answered("09c", function(gradient.copy())), dtype=float)
+        if step.shape != shape:
+            raise _wrong("09c", f"for a gradient {shape} the step is {step.shape}. Is U cut to the columns that count "
+                         "(full_matrices=False)?")  # fmt: skip
+        u, s, vt = np.linalg.svd(gradient, full_matrices=False)
+        if np.allclose(step, u @ vt, atol=1e-4):
+            continue
+        if np.allclose(step, -u @ vt, atol=1e-4):
+            raise _wrong("09c", "the step will be subtracted, so it points along the gradient.")
+        if np.allclose(step, np.sign(gradient)):
+            raise _wrong("09c", "that is the best step when single elements are bounded, as by the paper's clip.")
+        if any(np.allclose(step, gradient / n) for n in (s[0], np.linalg.norm(gradient))):
+            raise _wrong("09c", "that keeps the gradient's direction. Only its largest singular value may reach 1 so; "
+                         "here all of them may.")  # fmt: skip
+        size, gain = float(np.linalg.norm(step, 2)), float((step * gradient).sum())
+        if size > 1 + 1e-4:
+            raise _wrong("09c", f"the spectral norm is {size:.3f}, it may be 1 at most.")
+        raise _wrong("09c", f"it lowers the loss by {gain:.3f}, {s.sum():.3f} is possible: the sum of singular values.")
+    _right("09c", "Muon reaches it by products alone, without a decomposition.")
+
+
+def check_09d(answer: Callable[[np.ndarray, int], np.ndarray]) -> None:
+    """The sub-pixel layer, `shuffle(features, scale)`: `(N, s², H, W)` to `(N, 1, sH, sW)`."""
+    import torch
+
+    function = _function("09d", answer)
+    for scale, shape in ((2, (1, 4, 3, 5)), (3, (2, 9, 2, 4))):
+        features = np.arange(math.prod(shape), dtype=float).reshape(shape)
+        got = np.asarray(_answered("09d", function(features.copy(), scale)), dtype=float)
+        wanted = torch.pixel_shuffle(torch.from_numpy(features), scale).numpy()
+        if got.shape != wanted.shape:
+            raise _wrong("09d", f"for {shape} at scale {scale} the shape is {got.shape}, wanted {wanted.shape}.")
+        if np.array_equal(got, wanted):
+            continue
+        blocks = features.reshape(shape[0], scale, scale, *shape[2:])
+        turned = blocks.transpose(0, 3, 2, 4, 1).reshape(wanted.shape)
+        if np.array_equal(got, turned):
+            raise _wrong("09d", "rows and columns inside each block are exchanged: channel 1 is the pixel to the right "
+                         "of channel 0.")  # fmt: skip
+        if np.array_equal(got, features.reshape(wanted.shape)):
+            raise _wrong("09d", "a reshape alone mixes up distant pixels. The channels of one pixel become one block.")
+        raise _wrong("09d", "pixel (s·i + a, s·j + b) is channel s·a + b of pixel (i, j).")
+    _right("09d", "All layers before it run on s² times fewer pixels.")
+
+
+# --- chapter 10 --------------------------------------------------------------------------------------
+
+
+def check_10a(answer: float) -> None:
+    """FLOP that the paper's VDSR takes for a picture of 1920 × 1080 pixels, in units of 10¹²; biases aside."""
+    value = _number("10a", answer)
+    wanted = 2 * 664_704 * 1920 * 1080 / 1e12
+    if abs(value / wanted - 1e12) < 1e9:
+        raise _wrong("10a", "right, but in units of 10¹²: divide.")
+    if abs(value / wanted - 0.5) < 0.005:
+        raise _wrong("10a", "a product and a sum are two operations.")
+    if abs(value / wanted - 3) < 0.02:
+        raise _wrong("10a", "that is a training step. To use the network takes the forward pass alone.")
+    if abs(value / wanted - 1) > 0.005:
+        raise _wrong("10a", "each of the 664,704 weights is used once for each pixel, in a product and a sum.")
+    _right("10a", "A processor core needs most of a minute for it.")
+
+
+def check_10b(answer: Callable[[np.ndarray, int], np.ndarray]) -> None:
+    """Rounding to few binary digits, `round_bits(x, bits)`: `bits` of them after the leading one, ties to even."""
+    function = _function("10b", answer)
+    rng = np.random.default_rng(10)
+    x = rng.normal(size=200) * 10 ** rng.uniform(-4, 4, 200)
+    x[:6] = [0.0, 1 + 2**-8, 1 + 3 * 2**-8, -(1 + 2**-8), 1 - 2**-10, 3.0]
+    for bits in (7, 10):
+        mantissa, exponent = np.frexp(x)
+        wanted = np.ldexp(np.rint(np.ldexp(mantissa, bits + 1)), exponent - bits - 1)
+        got = np.asarray(_answered("10b", function(x.copy(), bits)), dtype=float)
+        if got.shape != wanted.shape or not np.isfinite(got).all():
+            raise _wrong("10b", "wanted one finite number for each. Is zero treated apart, if you take a logarithm?")
+        if np.array_equal(got, wanted):
+            continue
+        if np.array_equal(got, np.ldexp(np.trunc(np.ldexp(mantissa, bits + 1)), exponent - bits - 1)):
+            raise _wrong("10b", "that cuts digits off. Round to the nearest.")
+        if np.array_equal(got, np.ldexp(np.rint(np.ldexp(mantissa, bits)), exponent - bits)):
+            raise _wrong("10b", "one digit too few: the leading 1 is not counted.")
+        if np.allclose(got, np.round(x * 2**bits) / 2**bits):
+            raise _wrong("10b", "that is a fixed point: one spacing for all. A floating point's spacing grows with "
+                         "the number.")  # fmt: skip
+        if np.sum(got != wanted) <= 4:
+            raise _wrong("10b", "only ties are off: what lies exactly in the middle goes to the even neighbour.")
+        k = int(np.argmax(got != wanted))
+        raise _wrong("10b", f"{x[k]:.9g} becomes {got[k]:.9g} with {bits} bits, wanted {wanted[k]:.9g}.")
+    _right("10b", "With 7 bits that is bfloat16, with 10 it is TF32.")
+
+
+def check_10c(answer: Callable[[Sequence[np.ndarray], Sequence[int]], np.ndarray]) -> None:
+    """The batch's gradient from those of unequal parts, `combine(gradients, counts)`, each a mean over its samples."""
+    function = _function("10c", answer)
+    rng = np.random.default_rng(11)
+    samples = rng.normal(size=(16, 3)) + np.arange(16)[:, None]
+    for cuts in ([8], [5, 10], [1, 4]):
+        parts = np.split(samples, cuts)
+        gradients, counts = [part.mean(0) for part in parts], [len(part) for part in parts]
+        got = np.asarray(_answered("10c", function(gradients, counts)), dtype=float)
+        if got.shape != (3,):
+            raise _wrong("10c", f"wanted a gradient of the shape of each, (3,), got {got.shape}.")
+        if np.allclose(got, samples.mean(0)):
+            continue
+        if np.allclose(got, np.mean(gradients, axis=0)):
+            raise _wrong("10c", f"for parts of {counts} samples the plain mean gives a small part's samples too much "
+                         "weight.")  # fmt: skip
+        if np.allclose(got, samples.sum(0)):
+            raise _wrong("10c", "that is the sum over the samples. Divide by how many there are.")
+        raise _wrong("10c", f"for parts of {counts} samples: weigh each gradient by its share of the samples.")
+    _right("10c")
+
+
+def check_10d(answer: Callable[[tuple[int, int], int, int], Sequence[Any]]) -> None:
+    """Tiles of one's own, `tiles(shape, tile, margin)`: triples (read, keep, place), each a pair of slices."""
+    import torch
+
+    function = _function("10d", answer)
+    kernel = torch.randn(1, 1, 3, 3, generator=torch.Generator().manual_seed(10), dtype=torch.float64)
+
+    def network(image: np.ndarray) -> np.ndarray:
+        x = torch.from_numpy(image)[None, None]
+        for _ in range(3):
+            x = torch.nn.functional.conv2d(x, kernel, padding=1)
+        return x[0, 0].numpy()
+
+    rng = np.random.default_rng(10)
+    for shape, tile in (((16, 16), 8), ((13, 22), 5), ((4, 9), 16)):
+        image = rng.random(shape)
+        output = np.full(shape, np.nan)
+        for triple in _answered("10d", function(shape, tile, 3)):
+            try:
+                read, keep, place = (tuple(part) for part in triple)
+                part, kept = image[read], network(image[read])[keep]
+                seen = output[place].shape
+            except (TypeError, ValueError, IndexError, RuntimeError) as error:
+                raise _wrong("10d", f"wanted triples of pairs of slices; {error}.") from None
+            if max(part.shape) > tile + 6:
+                raise _wrong("10d", f"a read of {part.shape} pixels is more than a tile of {tile} and its margins.")
+            if kept.shape != seen:
+                raise _wrong("10d", f"for {shape} a result of {kept.shape} pixels is put into a place of {seen}. "
+                             "At the picture's border there is no margin.")  # fmt: skip
+            output[place] = kept
+        if np.isnan(output).any():
+            raise _wrong("10d", f"for {shape} and tiles of {tile}, {int(np.isnan(output).sum())} pixels are not set.")
+        apart = np.abs(output - network(image))
+        if apart.max() > 1e-9:
+            raise _wrong("10d", f"for {shape} there are seams, as in row {int(np.argmax(apart.max(1)))}. Is the whole "
+                         "margin read, and cut off again?")  # fmt: skip
+    _right("10d", "The same picture, in memory that does not grow with it.")
+
+
+# --- chapter 7 ---------------------------------------------------------------------------------------
+
+
+def check_07a(answer: float) -> None:
+    """The share of a picture's frequencies that a picture made 2.5 times smaller cannot hold."""
+    share = _number("07a", answer)
+    if abs(share - 0.6) < 0.005:
+        raise _wrong("07a", "that is the share along one axis. A picture has two.")
+    if abs(share - 0.16) < 0.005:
+        raise _wrong("07a", "that is the share that it *can* hold.")
+    if abs(share - 0.84) > 0.005:
+        raise _wrong("07a", "a picture s times smaller has 1/s² of the pixels, and holds as many frequencies.")
+    _right("07a", "The scale need not be whole.")
+
+
+def check_07b(answer: Callable[[Any], Mapping[int, float]]) -> None:
+    """The share of the loss that each scale has in a set of patches, `loss_shares(patches)`, for f = 0."""
+    import torch
+
+    from .patches import Patches
+
+    function = _function("07b", answer)
+    generator = torch.Generator().manual_seed(7)
+    # Not as many patches of each scale, so that a mean and a sum are told apart.
+    scale = torch.tensor([2] * 5 + [3] * 3 + [4] * 2)
+    high_res = torch.rand(10, 1, 9, 9, generator=generator)
+    interpolated = high_res + 0.02 * scale.view(-1, 1, 1, 1) * torch.randn(10, 1, 9, 9, generator=generator)
+    patches = Patches(interpolated, high_res, scale)
+    squares = (high_res - interpolated).square().sum(dim=(1, 2, 3))
+    sums = {s: float(squares[scale == s].sum()) for s in (2, 3, 4)}
+    means = {s: float(squares[scale == s].mean()) for s in (2, 3, 4)}
+    got = _answered("07b", function(patches))
+    if not isinstance(got, Mapping) or {int(k) for k in got} != {2, 3, 4}:
+        raise _wrong("07b", "a dictionary from scale to share is wanted, with the scales of the patches as keys.")
+    given = {int(k): _number("07b", v) for k, v in got.items()}
+    if abs(sum(given.values()) - 1) > 1e-3:
+        raise _wrong("07b", f"the shares sum to {sum(given.values()):.3f}, wanted 1.")
+    wanted = {s: v / sum(sums.values()) for s, v in sums.items()}
+    by_mean = {s: v / sum(means.values()) for s, v in means.items()}
+    if max(abs(given[s] - wanted[s]) for s in wanted) > 1e-3:
+        if max(abs(given[s] - by_mean[s]) for s in by_mean) < 1e-3:
+            raise _wrong("07b", "those are the shares if each scale had as many patches. Sum over the patches, so "
+                         "that a scale with more of them counts more.")  # fmt: skip
+        raise _wrong("07b", f"for a test set it gives {given[2]:.3f}, {given[3]:.3f}, {given[4]:.3f}, wanted "
+                     f"{wanted[2]:.3f}, {wanted[3]:.3f}, {wanted[4]:.3f}.")  # fmt: skip
+    _right("07b", "A mixture in equal numbers is not one in equal weights.")
+
+
+def check_07c(answer: Callable[[Any, int, Any], Any]) -> None:
+    """A batch with as many patches of each scale, `balanced(scale, each, generator)`: their indices."""
+    import torch
+
+    function = _function("07c", answer)
+    scale = torch.tensor([2, 3, 4, 2, 2, 4, 3, 2, 4, 3, 2, 2, 3, 4, 4, 2])
+    seen: set[int] = set()
+    for seed in range(40):
+        generator = torch.Generator().manual_seed(seed)
+        got = _answered("07c", function(scale.clone(), 3, generator))
+        index = torch.as_tensor(got).reshape(-1)
+        if len(index) != 9 or index.is_floating_point() or int(index.min()) < 0 or int(index.max()) >= len(scale):
+            raise _wrong("07c", f"3 of each of 3 scales are 9 indices in [0, {len(scale)}), got {index.tolist()}.")
+        counts = {s: int((scale[index] == s).sum()) for s in (2, 3, 4)}
+        if set(counts.values()) != {3}:
+            raise _wrong("07c", f"patches of the scales 2, 3, 4: {list(counts.values())}, wanted 3 of each.")
+        if len(set(index.tolist())) != 9:
+            raise _wrong("07c", "a patch comes twice in the same batch. Shuffle those of a scale, and take the first.")
+        again = torch.as_tensor(function(scale.clone(), 3, torch.Generator().manual_seed(seed))).reshape(-1)
+        if not torch.equal(index, again):
+            raise _wrong("07c", "the same seed gives another batch. Draw from the generator that is handed over.")
+        seen |= set(index.tolist())
+    if seen != set(range(len(scale))):
+        raise _wrong(
+            "07c", f"patches {sorted(set(range(len(scale))) - seen)} never come up in 40 batches. Draw at random."
+        )
+    _right("07c", "Now each batch has the same mixture, to the patch.")
+
+
+def check_07d(answer: Callable[[np.ndarray], int]) -> None:
+    """The scale of an interpolated luma `(240, 240)`, 2, 3 or 4, from its pixels alone, `guess_scale(x)`."""
+    from skimage import data
+
+    from .degradation import degrade
+    from .images import luma
+
+    function = _function("07d", answer)
+    missed = []
+    for name in ("astronaut", "camera", "chelsea", "coffee"):
+        for top, left in ((30, 30), (60, 130), (30, 200)):
+            y = luma(getattr(data, name)())[top : top + 240, left : left + 240]
+            for scale in (2, 3, 4):
+                got = _number("07d", function(degrade(y, scale).interpolated))
+                if got != scale:
+                    missed.append(f"{name} at ×{scale} taken for ×{got:g}")
+    if len(missed) > 1:
+        raise _wrong("07d", f"{36 - len(missed)} of 36 are right; one may be wrong. The first miss: {missed[0]}. "
+                     "For each scale compare the power just below 1/(2s) with that just above.")  # fmt: skip
+    _right("07d", "What a few lines can tell from the spectrum, a network can learn.")
+
+
+# --- chapter 8 ---------------------------------------------------------------------------------------
+
+
+def check_08a(answer: tuple[float, float]) -> None:
+    """PSNR and SSIM of the authors' weights on Set14 ×3, from the stored record, to the digits that the paper prints."""
+    from . import runs
+
+    given = _answered("08a", answer)
+    try:
+        psnr, ssim = (_number("08a", v) for v in given)
+    except (TypeError, ValueError):
+        raise _wrong("08a", "a pair (PSNR, SSIM) is wanted.") from None
+    scores = list(runs.load_run("authors").scores["Set14"]["3"].values())
+    wanted = (
+        round(float(np.mean([s["psnr"] for s in scores])), 2),
+        round(float(np.mean([s["ssim"] for s in scores])), 4),
+    )
+    pooled = -10 * math.log10(float(np.mean([10 ** (-s["psnr"] / 10) for s in scores])))
+    if abs(psnr - pooled) < 0.02:
+        raise _wrong("08a", "that is the PSNR of the mean squared error over all pictures. The tables average the "
+                     "PSNRs of the pictures.")  # fmt: skip
+    if abs(psnr - wanted[0]) > 0.0051 or abs(ssim - wanted[1]) > 0.000051:
+        raise _wrong("08a", f"({psnr:g}, {ssim:g}) is not it. `runs.load_run('authors').scores['Set14']['3']` holds a "
+                     "dictionary for each of 14 pictures; take the means.")  # fmt: skip
+    _right("08a", "That is the paper's cell, to the last digit.")
+
+
+def check_08b(answer: Callable[[Mapping[int, float]], str]) -> None:
+    """Which protocol gave three printed numbers for the authors' weights on Set5, `which({2: ..., 3: ..., 4: ...})`."""
+    from . import runs
+    from .evaluation import PROTOCOLS
+
+    function = _function("08b", answer)
+    for name in PROTOCOLS:
+        record = runs.load_run(f"slip-authors-{name}")
+        reported = {s: round(record.mean("Set5", s), 2) for s in (2, 3, 4)}
+        got = _answered("08b", function(dict(reported)))
+        if got not in PROTOCOLS:
+            raise _wrong("08b", f"a key of PROTOCOLS is wanted, got {got!r}.")
+        if got != name:
+            raise _wrong("08b", f"for {reported} it says {got!r}. Compare with the mean of each record "
+                         "`slip-authors-…` at all three scales, and take the nearest.")  # fmt: skip
+    _right("08b", "Three numbers tell what one does not.")
+
+
+def check_08c(answer: Callable[[float, Sequence[float]], float]) -> None:
+    """How many standard deviations a printed number is from runs of several seeds, `distance(paper, seeds)`."""
+    function = _function("08c", answer)
+    for paper, seeds in ((37.0, [36.9, 36.95, 36.85]), (36.5, [36.9, 36.95, 36.85, 36.8]), (37.1, [37.0, 37.2])):
+        n, mean, spread = len(seeds), float(np.mean(seeds)), float(np.std(seeds, ddof=1))
+        wanted = (mean - paper) / (spread * math.sqrt(1 + 1 / n))
+        got = _number("08c", function(paper, list(seeds)))
+        if abs(got - wanted) < 1e-6:
+            continue
+        for value, hint in (
+            (-wanted, "the sign is turned: ours minus the paper's."),
+            ((mean - paper) / spread, "the mean of n runs is itself uncertain, by spread/√n. Add the two variances."),
+            ((mean - paper) / (spread / math.sqrt(n)), "the paper's number is one run, with a spread of its own. Add "
+             "its variance to that of our mean."),
+            ((mean - paper) / (float(np.std(seeds)) * math.sqrt(1 + 1 / n)), "a spread that is estimated from n runs "
+             "has n − 1 in its denominator (ddof=1)."),
+        ):  # fmt: skip
+            if abs(got - value) < 1e-6:
+                raise _wrong("08c", hint)
+        raise _wrong("08c", f"for {paper} and {seeds} it gives {got:.3f}, wanted {wanted:.3f}.")
+    _right("08c", "With three seeds a distance of 2 is nothing to write home about: the spread itself is a guess.")
+
+
+def check_08d(answer: Callable[[Sequence[float], Sequence[float]], tuple[float, float]]) -> None:
+    """A 95 % bootstrap interval of the mean gain of one method over another, `interval(ours, theirs)`, by pictures."""
+    function = _function("08d", answer)
+    rng = np.random.default_rng(8)
+    theirs = rng.normal(29, 4, 40)  # pictures differ much more than methods do
+    ours = theirs + rng.normal(0.3, 0.4, 40)
+    gains = ours - theirs
+    means = rng.choice(gains, (20_000, 40)).mean(axis=1)
+    wanted = np.quantile(means, [0.025, 0.975])
+    try:
+        low, high = (_number("08d", v) for v in _answered("08d", function(ours.copy(), theirs.copy())))
+    except (TypeError, ValueError):
+        raise _wrong("08d", "a pair (low, high) is wanted.") from None
+    width, right = high - low, float(wanted[1] - wanted[0])
+    if width <= 0:
+        raise _wrong("08d", f"the interval goes from {low:.3f} to {high:.3f}; the lower end comes first.")
+    if width > 3 * right:
+        raise _wrong("08d", "it is far too wide. Both methods saw the same pictures: take the gain of each picture, and "
+                     "draw gains, not scores.")  # fmt: skip
+    if width < 0.6 * right or abs(low - wanted[0]) > 0.03 or abs(high - wanted[1]) > 0.03:
+        raise _wrong("08d", f"for a test set it gives [{low:.3f}, {high:.3f}], wanted about [{wanted[0]:.3f}, "
+                     f"{wanted[1]:.3f}]. Draw as many gains as there are, with replacement, take their mean; do it some "
+                     "thousand times, and take the quantiles 0.025 and 0.975.")  # fmt: skip
+    _right("08d", "An interval that holds 0 says: these pictures cannot tell the two apart.")
