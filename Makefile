@@ -8,10 +8,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # What `make test` leaves to `make test-all`.
-QUICK := not slow and not gpu and not site
+QUICK := not slow and not gpu and not site and not full
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-all lint serve bench reproduce address clean
+.PHONY: help book test test-all test-full lint serve bench reproduce address clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -23,7 +23,7 @@ test: $(VENV)/.installed lint ## the tests that end within minutes
 	$(BIN)/python -m pytest -n $(JOBS) -m "$(QUICK)"
 
 test-all: $(VENV)/.installed-site book lint ## every test: slow ones, the notebooks by nbmake, the site in a browser
-	$(BIN)/python -m pytest -n $(JOBS) --cov=vdsr_lib --cov-report=term:skip-covered --cov-fail-under=95
+	$(BIN)/python -m pytest -n $(JOBS) -m "not full" --cov=vdsr_lib --cov-report=term:skip-covered --cov-fail-under=95
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --nbmake --nbmake-kernel=python3 book
 
 lint: $(VENV)/.installed
@@ -37,10 +37,14 @@ serve: book ## build the site and serve it at localhost
 bench: $(VENV)/.installed ## time the network, the resizing and a training step on this machine
 	$(BIN)/python -m data_scripts.bench
 
-reproduce: $(VENV)/.installed ## go on with the stored training runs (hours to days); RUN=name for one of them
+reproduce: $(VENV)/.installed ## go on with the stored runs (hours to days), then the full profile; RUN=name for one run alone
 	$(BIN)/python -m data_scripts.reproduce $(or $(RUN),--queue)
 	$(BIN)/python -m data_scripts.ledger
 	$(BIN)/python -m data_scripts.readme
+	$(if $(RUN),,$(MAKE) test-full)
+
+test-full: $(VENV)/.installed ## run the notebooks with the paper's own settings, and compare what they claim
+	$(BIN)/python -m pytest -m full -n $(JOBS) tests/notebooks
 
 address: $(VENV)/.installed ## write the repository's public address everywhere: make address URL=https://github.com/you/repo
 	$(BIN)/python -m data_scripts.address $(URL)

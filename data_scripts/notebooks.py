@@ -341,6 +341,24 @@ def differences(expected: dict[str, dict], got: dict[str, dict]) -> list[str]:
     return sorted(lines)
 
 
+def report(run: Run) -> str:
+    """What a page tells otherwise than was accepted, for the profile that it was run with; empty when nothing.
+
+    The lines name the chapter, each claim, what was expected and what came, and the command that accepts it.
+    """
+    moved = differences(expected_claims(run.notebook, run.profile), run.claims)
+    if not moved:
+        return ""
+    command = f"python -m data_scripts.book --profile {run.profile} --accept {run.notebook}"
+    return "\n".join(
+        [
+            f"{run.notebook} states other numbers than before, in the {run.profile} profile:",
+            *(f"  {line}" for line in moved),
+            f"Look at the page. If the new ones are right: {command}",
+        ]
+    )
+
+
 def _close(want: object, have: object, tolerance: float) -> bool:
     if isinstance(want, list) and isinstance(have, list):
         return len(want) == len(have) and all(_close(a, b, tolerance) for a, b in zip(want, have, strict=True))

@@ -144,6 +144,20 @@ def test_accepted_values_are_expected_from_then_on(workshop):
     assert not notebooks.expected_file("01_a.ipynb", "quick").exists()
 
 
+def test_a_page_that_tells_otherwise_is_named_with_claim_and_values(workshop):
+    run = notebooks.execute(workshop("01_a", CLAIM, "claim('more', 'yes');"), "full")
+    notebooks.accept(run)
+    assert notebooks.report(run) == ""
+    # The other profile's results are kept apart.
+    assert "more: expected nothing, got 'yes'" in notebooks.report(replace(run, profile="quick"))
+    moved = replace(run, claims=run.claims | claims(answer=(43.0, 0.5)))
+    assert notebooks.report(moved) == (
+        "01_a.ipynb states other numbers than before, in the full profile:\n"
+        "  answer: expected 42.0 within 0.5, got 43.0 (+1)\n"
+        "Look at the page. If the new ones are right: python -m data_scripts.book --profile full --accept 01_a.ipynb"
+    )
+
+
 def test_pages_and_contents_agree(workshop):
     toc = book.BOOK / "_toc.yml"
     toc.write_text("format: jb-book\nroot: intro\nchapters:\n- file: 01_a\n")
