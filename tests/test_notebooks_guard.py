@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from packaging.requirements import Requirement
 
-from data_scripts import book, notebooks, setup_cell
+from data_scripts import book, notebooks, readme, setup_cell
 
 NOTEBOOKS = [path.relative_to(notebooks.BOOK).as_posix() for path in notebooks.find()]
 
@@ -128,6 +128,26 @@ def test_measured_decibels_are_not_typed(notebook):
             assert typed == [], f"{cell.id}: let a cell compute it, claim() it, and quote it with {{glue:text}}"
 
 
+PAGES = sorted([notebooks.ROOT / "README.md", *notebooks.BOOK.glob("*.md"), *notebooks.find()])
+# Arithmetic on the paper's settings: 9,960 iterations over 80 epochs; a rate of 0.1 times 41 x 41 pixels.
+DERIVED = {"124.5", "168.1"}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_numbers_of_three_digits_and_a_point_are_not_typed(path):
+    if path.suffix == ".md":
+        text = path.read_text(encoding="utf-8")
+        text = re.sub(f"{readme.BEGIN}.*?{readme.END}|<!--.*?-->", " ", text, flags=re.DOTALL)
+    else:
+        cells = nbformat.read(path, as_version=4).cells
+        text = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    # Versions, names of files and addresses are no measurements; "0.001" is a setting, of one digit that counts.
+    text = re.sub(r"(Python|version) \d+(\.\d+)+|\]\([^)]*\)|<https?:[^>]*>", " ", without_code_and_math(text))
+    numbers = re.findall(r"(?<![\w.,/-])\d+\.\d+(?!\.?\d)", text)
+    typed = {number for number in numbers if len(number.replace(".", "").lstrip("0")) >= 3}
+    assert typed <= DERIVED, f"let a cell compute {typed - DERIVED}, claim() it, and quote it with {{glue:text}}"
+
+
 def test_quoted_numbers_are_claimed(notebook):
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     quoted = set(re.findall(r"\{glue:\w*\}`(\w+)", text))
@@ -147,6 +167,26 @@ def test_the_setup_cell_never_touches_torch_or_numpy_and_pins_nothing():
     assert {r.name: r.specifier for r in specs if r.name in bounds} == {
         r.name: bounds[r.name] for r in specs if r.name in bounds
     }
+
+
+# What Colab has and the library needs; `python -m pip list` there shows more.
+COLABS_OWN = {"torch", "numpy", "scipy", "scikit-image", "matplotlib", "ipywidgets", "pillow", "tqdm"}
+
+
+def test_the_setup_cell_brings_whatever_colab_lacks():
+    with open(notebooks.ROOT / "pyproject.toml", "rb") as file:
+        needed = {Requirement(text).name for text in tomllib.load(file)["project"]["dependencies"]}
+    brought = {Requirement(text).name for text in re.findall(r'"([\w-]+>=[\d.]+)"', setup_cell.text())}
+    assert needed == COLABS_OWN | (
+        brought - {"lightning-utilities"}
+    )  # which lightning-fabric needs, and --no-deps omits
+
+
+def test_nothing_a_reader_installs_is_pinned():
+    shown = [*notebooks.find(), *notebooks.BOOK.glob("*.md"), *notebooks.ROOT.glob("*.md"), notebooks.ROOT / "Makefile"]
+    shown += [setup_cell.SOURCE, *(notebooks.ROOT / ".github").rglob("*.*")]
+    pin = re.compile(r"""pip3? install[^\n]*==|["'][\w-]+(\[\w+\])?==\d""")
+    assert [path.name for path in shown if pin.search(path.read_text(encoding="utf-8"))] == []
 
 
 def test_no_exact_pins_but_in_our_own_constraints():
