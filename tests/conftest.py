@@ -78,7 +78,7 @@ def authors(data: Callable[[str], Path]) -> VDSR:
 
 @pytest.fixture(scope="session")
 def distributions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """`{"sdist": file, "wheel": file}`, the second built from the first, which is built from all that git does not ignore."""
+    """`{"sdist": file, "wheel": file}`, the second built from the first, and that from all git does not ignore."""
     source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("built")
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
