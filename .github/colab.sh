@@ -18,14 +18,14 @@ echo "$before"
 failed=0
 while read -r notebook; do
   alone=$(mktemp -d)
-  cp "$notebook" "$alone/notebook.ipynb"
-  echo "::group::${notebook#"$checkout"/}"
+  cp "$checkout/$notebook" "$alone/notebook.ipynb"
+  echo "::group::$notebook"
   if ! (cd "$alone" && "$python" -m papermill --language python -k python3 notebook.ipynb out.ipynb); then
-    echo "::error::${notebook#"$checkout"/} fails in Colab's runtime"
+    echo "::error::$notebook fails in Colab's runtime"
     failed=1
   fi
   echo "::endgroup::"
-done < <(find "$checkout/book" -name '*.ipynb' -not -path '*/[._]*/*' | sort)
+done < <(cd "$checkout" && find book -name '*.ipynb' -not -path '*/[._]*' | sort)
 if [ "$before" != "$(versions)" ]; then
   echo "::error::the notebooks changed Colab's own packages:"
   versions
