@@ -22,7 +22,7 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 
 from vdsr_lib.errors import VdsrError
 
-from . import notebooks, paper_map, readme
+from . import notebooks, paper_map, readme, try_it
 from .notebooks import BOOK, BUDGET, BUILD, ROOT, Run, hash_files
 
 STAGE = BUILD / "stage"
@@ -30,10 +30,23 @@ HTML = BUILD / "html"
 STAMP = HTML / ".stage"
 CONFIG = ROOT / "_config.yml"
 
-# JavaScript that the site serves itself: from node_modules to _static, files or folders.
+# JavaScript that the site serves itself: from node_modules to the stage, files or folders.
+# _vendor is served as _static, _root as the site's root.
+ORT = "onnxruntime-web/dist"
 VENDORED = {
-    "mathjax/es5/tex-chtml.js": "vendor/mathjax/tex-chtml.js",
-    "mathjax/es5/output/chtml/fonts/woff-v2": "vendor/mathjax/output/chtml/fonts/woff-v2",
+    "mathjax/es5/tex-chtml.js": "_vendor/vendor/mathjax/tex-chtml.js",
+    "mathjax/es5/output/chtml/fonts/woff-v2": "_vendor/vendor/mathjax/output/chtml/fonts/woff-v2",
+} | {
+    # For the processor, and for the graphics card; a browser fetches one of the two.
+    f"{ORT}/{name}": f"_root/try_it/ort/{name}"
+    for name in (
+        "ort.wasm.min.mjs",
+        "ort-wasm-simd-threaded.mjs",
+        "ort-wasm-simd-threaded.wasm",
+        "ort.jspi.min.mjs",
+        "ort-wasm-simd-threaded.jspi.mjs",
+        "ort-wasm-simd-threaded.jspi.wasm",
+    )
 }
 # Pages that Sphinx adds.
 EXTRA_PAGES = {"404", "genindex", "py-modindex", "search"}
@@ -112,7 +125,7 @@ def stage(runs: Sequence[Run]) -> None:
     library = STAGE / "library.md"
     library.write_text(reference(library.read_text(encoding="utf-8")), encoding="utf-8")
     for source, target_name in VENDORED.items():
-        origin, target = ROOT / "node_modules" / source, STAGE / "_vendor" / target_name
+        origin, target = ROOT / "node_modules" / source, STAGE / target_name
         target.parent.mkdir(parents=True, exist_ok=True)
         if not origin.exists():
             raise BookError(
@@ -122,6 +135,7 @@ def stage(runs: Sequence[Run]) -> None:
             shutil.copytree(origin, target)
         else:
             shutil.copyfile(origin, target)
+    try_it.lay_out(STAGE / "_root" / "try_it")
 
 
 def stage_hash() -> str:

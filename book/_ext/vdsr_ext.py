@@ -33,6 +33,11 @@ def add_vendored(app: Sphinx, config: Config) -> None:
     config.html_static_path.append(str(Path(app.srcdir) / "_vendor"))
 
 
+def add_root(app: Sphinx, config: Config) -> None:
+    """Serve `_root` from the site's root: what one page alone needs, below an address that begins like its own."""
+    config.html_extra_path.append(str(Path(app.srcdir) / "_root"))
+
+
 def search_once(app: Sphinx, config: Config) -> None:
     """Leave the bar above the page empty, since the sidebar has a search field already.
 
@@ -170,6 +175,7 @@ def finish(app: Sphinx, error: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
     app.connect("config-inited", add_vendored)
+    app.connect("config-inited", add_root)
     app.connect("config-inited", search_once)
     app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("autodoc-process-docstring", process_docstring)

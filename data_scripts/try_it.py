@@ -1,0 +1,95 @@
+"""What the page *Try it* needs beside its own files: the shipped networks as ONNX, sample pictures, a list of both.
+
+The networks are exported when the book is built, and kept in `_build/cache` until weights or tools change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from skimage import data
+from torch import nn
+
+from vdsr_lib import exporting, pretrained
+from vdsr_lib.degradation import modcrop
+from vdsr_lib.frames import png_bytes
+from vdsr_lib.images import to_uint8
+from vdsr_lib.models import SRCNN, VDSR
+from vdsr_lib.resize import imresize
+from vdsr_lib.upscaling import reach
+
+from .notebooks import BUILD
+
+CACHE = BUILD / "cache" / "onnx"
+# What the page offers beside bicubic, in order: the words on the page, the name of the shipped weights.
+NETWORKS = {"SRCNN": "srcnn-915", "VDSR": "vdsr-291"}
+# Parts of scikit-image's pictures: name, rows, columns, words on the page, words for those who cannot see it.
+SAMPLES = [
+    ("astronaut", slice(0, 384), slice(60, 444), "Astronaut", "An astronaut in an orange suit, smiling"),
+    ("chelsea", slice(0, 300), slice(60, 444), "Cat", "The face of a cat, with fine whiskers"),
+    ("coffee", slice(20, 380), slice(60, 516), "Coffee", "A cup of coffee and a spoon on a wooden table"),
+    ("camera", slice(30, 414), slice(90, 474), "Camera", "A man at a camera on a tripod, in grey"),
+]
+# Samples are made as the networks' training pictures were: shrunk by bicubic interpolation.
+SHRINK = 3
+# A browser's answer to this small picture is compared with torch's before it computes anything else.
+CHECK_SIZE = 12
+
+
+def check(network: nn.Module) -> dict[str, Any]:
+    """A small input and the network's answer to it, for the browser to compare its own with."""
+    x = torch.rand(1, 1, CHECK_SIZE, CHECK_SIZE, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        y = network(x)
+    numbers = {"input": x, "output": y}
+    return {"rows": CHECK_SIZE, "columns": CHECK_SIZE} | {k: t.flatten().tolist() for k, t in numbers.items()}
+
+
+def exported(network: nn.Module) -> bytes:
+    """The network as an ONNX file, from the cache when nothing has changed."""
+    key = hashlib.sha256(Path(exporting.__file__).read_bytes())
+    key.update(f"{network} {version('torch')} {version('onnxscript')}".encode())
+    for name, value in network.state_dict().items():
+        key.update(name.encode())
+        key.update(np.ascontiguousarray(value.numpy()).tobytes())
+    path = CACHE / f"{key.hexdigest()[:20]}.onnx"
+    if not path.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        exporting.export_onnx(network, path)
+    return path.read_bytes()
+
+
+def shipped() -> dict[str, VDSR | SRCNN]:
+    """Those of `NETWORKS` whose weights ship with the library, by the words on the page."""
+    return {label: pretrained.load(name) for label, name in NETWORKS.items() if name in pretrained.shipped()}
+
+
+def lay_out(folder: Path, networks: Mapping[str, VDSR | SRCNN] | None = None) -> None:
+    """Write networks, samples and `models.json` into the folder of the page's own files.
+
+    Args:
+        networks: by the words on the page; those that ship unless given.
+    """
+    networks = shipped() if networks is None else networks
+    entries = []
+    for label, network in networks.items():
+        file = f"{NETWORKS[label]}.onnx"
+        (folder / file).write_bytes(exported(network))
+        entry = {"name": label.lower(), "label": label, "file": file, "margin": reach(network)}
+        entries.append(entry | {"check": check(network)})
+    samples = []
+    (folder / "samples").mkdir(exist_ok=True)
+    for name, rows, columns, label, alt in SAMPLES:
+        picture = modcrop(getattr(data, name)()[rows, columns].astype(np.float64), SHRINK)
+        (folder / "samples" / f"{name}.png").write_bytes(png_bytes(to_uint8(imresize(picture, 1 / SHRINK))))
+        samples.append({"file": f"samples/{name}.png", "label": label, "alt": alt})
+    missing = [label for label in NETWORKS if label not in networks]
+    content = {"networks": entries, "missing": missing, "samples": samples}
+    (folder / "models.json").write_text(json.dumps(content), encoding="utf-8")
