@@ -70,7 +70,23 @@ def test_a_miniature_of_each_kind_runs(name, tmp_path):
     for scale in scales:
         for image, score in again["embedded"][str(scale)].items():
             assert score == pytest.approx(record.scores["embedded"][str(scale)][image], abs=1e-4)
-    assert not list((tmp_path / "checkpoints").iterdir())
+    kept = [folders(tmp_path).before_cooldown(name)] if name == "vdsr-291" else []
+    assert list((tmp_path / "checkpoints").iterdir()) == kept
+
+
+def test_a_run_begins_with_what_another_left_before_its_cooldown(tmp_path):
+    places = folders(tmp_path)
+    shorter, longer = (experiments.miniature(experiments.get_experiment(n)) for n in ("vdsr-291", "vdsr-291-long"))
+    longer = replace(longer, begins_with="vdsr-291", config=replace(longer.config, steps=10))
+    assert reproduce.run(shorter, places, progress=False).status == "done"
+    assert places.beginning(longer) == places.before_cooldown("vdsr-291")
+    record = reproduce.run(longer, places, progress=False)
+    assert record.steps_done == 10
+    # Up to the shorter run's cooldown the two are one run: the same losses, to the last digit.
+    assert [e["loss"] for e in record.curve if e.get("step") in (2, 4) and "loss" in e] == [
+        e["loss"] for e in runs.read_run(places.record("vdsr-291")).curve if e.get("step") in (2, 4) and "loss" in e
+    ]
+    assert places.beginning(longer) == places.before_cooldown("vdsr-291")
 
 
 def test_the_command_line_runs_skips_and_lists(tmp_path, capsys):

@@ -35,6 +35,9 @@ from vdsr_lib.training import (
 
 SGD = TrainingConfig(steps=12, batch_size=4, precision="fp32", log_every=1, augment=True)
 ADAM = replace(SGD, optimizer="adam", learning_rate=1e-3, schedule="cosine", loss="l1", ema=0.9, clip="norm")
+MUON = replace(
+    SGD, optimizer="muon", learning_rate=0.02, momentum=0.95, clip="none", schedule="cooldown", cooldown_steps=4
+)
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +111,10 @@ def test_rates_follow_the_paper():
     assert cosine.rate(0, samples) == pytest.approx(0.01)
     assert cosine.rate(10, samples) == pytest.approx(0.1)
     assert cosine.rate(55, samples) == pytest.approx(0.05)
+    cooldown = replace(config, schedule="cooldown", steps=100, cooldown_steps=40, warmup_steps=2)
+    rates = [cooldown.rate(step, samples) for step in (0, 1, 59, 60, 80, 99)]
+    assert rates == pytest.approx([0.05, 0.1, 0.1, 0.1, 0.05, 0.0025])
+    assert replace(cooldown, cooldown_steps=0).rate(99, samples) == 0.1
 
 
 def test_batches_cover_each_epoch_once_and_are_a_function_of_seed_and_step():
@@ -121,7 +128,7 @@ def test_batches_cover_each_epoch_once_and_are_a_function_of_seed_and_step():
     assert not torch.equal(again[0], other[0]) or not torch.equal(again[1], other[1])
 
 
-@pytest.mark.parametrize("config", [SGD, ADAM], ids=["sgd", "adam"])
+@pytest.mark.parametrize("config", [SGD, ADAM, MUON], ids=["sgd", "adam", "muon"])
 def test_seeds_give_the_same_run_again(patches, config):
     first, second = (train(small_net(), patches, config) for _ in range(2))
     assert torch.equal(weights(first.model), weights(second.model))
@@ -131,7 +138,7 @@ def test_seeds_give_the_same_run_again(patches, config):
     assert not torch.equal(weights(first.model), weights(third.model))
 
 
-@pytest.mark.parametrize("config", [SGD, ADAM], ids=["sgd", "adam"])
+@pytest.mark.parametrize("config", [SGD, ADAM, MUON], ids=["sgd", "adam", "muon"])
 def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(patches, config, tmp_path):
     path = tmp_path / "run.safetensors"
     whole = train(small_net(), patches, config)
@@ -151,6 +158,24 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(patches, config,
     assert [{k: v for k, v in h.items() if k != volatile} for h in whole.history] == [
         {k: v for k, v in h.items() if k != volatile} for h in resumed.history
     ]
+
+
+def test_a_longer_run_begins_where_a_shorter_one_began_to_cool_down(patches, tmp_path):
+    path = tmp_path / "run.safetensors"
+    longer = replace(MUON, steps=20, cooldown_steps=5)
+    whole = train(small_net(), patches, longer)
+
+    def keep(state):
+        if state.step in (8, 9):  # the last step before the cooldown of 4, and the first within
+            save_checkpoint(state, path.with_stem(f"run{state.step}"))
+
+    train(small_net(), patches, MUON, [keep])
+    resumed = train(small_net(seed=9), patches, longer, resume=path.with_stem("run8"))
+    assert torch.equal(weights(whole.model), weights(resumed.model))
+    with pytest.raises(TrainingError, match="steps=12, this one has 20"):
+        train(small_net(), patches, longer, resume=path.with_stem("run9"))
+    with pytest.raises(TrainingError, match="learning_rate"):
+        train(small_net(), patches, replace(longer, learning_rate=0.1), resume=path.with_stem("run8"))
 
 
 def test_the_moving_average_follows_its_formula(patches):
@@ -254,6 +279,7 @@ def test_a_checkpoint_holds_the_whole_run(patches, tmp_path):
         {"learning_rate": float("nan")},
         {"ema": 1.0},
         {"steps": 0},
+        {"cooldown_steps": -1},
     ],
 )
 def test_bad_configurations(change):
