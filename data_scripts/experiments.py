@@ -98,14 +98,14 @@ def _queue() -> list[Experiment]:
 
     # (c) The weights that ship: one net for all scales, the 291 images, chosen on held-out training images.
     modern = TrainingConfig(
-        steps=5_000,
+        steps=4_000,
         batch_size=16,
         optimizer="muon",
         learning_rate=0.01,
         momentum=0.95,
         weight_decay=0.0,
         schedule="cooldown",
-        cooldown_steps=1_250,
+        cooldown_steps=1_000,
         warmup_steps=20,
         clip="none",
         loss="l1",
@@ -122,7 +122,7 @@ def _queue() -> list[Experiment]:
         silent_start=True,
         held_out=24,
         curve=("held-out", all_scales),
-        curve_every_epochs=0.25,
+        curve_every_epochs=0.5,
         final=tests,
         weights="package",
     )
