@@ -128,6 +128,24 @@ def _queue() -> list[Experiment]:
     )
     queue.append(shipped)
 
+    # (c') Why that recipe: the same few steps by each, on the same batches, scored on the held-out images.
+    def recipe(name: str, silent_start: bool = True, **changes: Any) -> Experiment:
+        config = replace(modern, steps=300, cooldown_steps=300, **changes)
+        return replace(
+            shipped, name=f"recipe-{name}", shows="chapter 9, recipes", config=config, silent_start=silent_start,
+            curve_every_epochs=1.0, final=(), weights="none",
+        )  # fmt: skip
+
+    queue += [
+        recipe("muon"),
+        recipe("muon-l2", loss="l2"),
+        recipe(
+            "sgd", False, optimizer="sgd", learning_rate=0.1, momentum=0.9, weight_decay=1e-4, clip="value", loss="l2"
+        ),
+        recipe("adam", optimizer="adam", learning_rate=1e-3, momentum=0.9),
+        recipe("muon-he-start", False),
+    ]
+
     # (d) SRCNN 9-1-5 under the same trainer, with and without its own layer-wise rate.
     srcnn = MappingProxyType({"kind": "SRCNN", "kernels": [9, 1, 5], "widths": [64, 32], "padding": "valid"})
     for factor in (0.1, 1.0):
