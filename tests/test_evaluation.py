@@ -260,6 +260,19 @@ def test_predict_luma_keeps_type_device_and_training_mode_of_the_network():
     assert np.array_equal(predict_luma(None, image), image)
 
 
+def test_the_protocol_is_plain_float32_whatever_the_caller_s_setting(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    seen = []
+
+    def spy(x):
+        seen.append((torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32))
+        return x
+
+    predict_luma(spy, np.zeros((4, 4)))
+    assert seen == [(False, False)]
+    assert torch.backends.cudnn.allow_tf32
+
+
 @pytest.mark.gpu
 def test_cuda_scores_as_the_cpu_does(rgb):
     torch.manual_seed(0)

@@ -185,14 +185,14 @@ def _train(options: argparse.Namespace) -> int:
 def _info(options: argparse.Namespace) -> int:
     import torch
 
-    from . import datasets, pretrained, training, upscaling
+    from . import datasets, devices, pretrained, upscaling
 
     for name, version in _versions().items():
         print(f"{name:12} {version}")
     device = upscaling.choose_device()
     print(f"{'device':12} {_device_name('auto')}")
     print(f"{'threads':12} {torch.get_num_threads()}")
-    print(f"{'bf16':12} {'yes' if training.resolve_precision('auto', device) == 'bf16' else 'no'}")
+    print(f"{'bf16':12} {'yes' if devices.resolve_precision('auto', device) == 'bf16' else 'no'}")
     print(f"{'cache':12} {datasets.cache_folder()}")
     for name in datasets.set_names():
         total = len(datasets.names_of(name))
@@ -242,7 +242,7 @@ def _plain_float32() -> AbstractContextManager:
 
     if not torch.cuda.is_available():
         return nullcontext()
-    from .training import tf32
+    from .devices import tf32
 
     return tf32(False)
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from .degradation import degrade, modcrop
+from .devices import tf32
 from .errors import InputError
 from .images import luma, rgb_to_ycbcr, to_uint8, ycbcr_to_rgb
 from .metrics import psnr, shave, ssim
@@ -114,7 +115,7 @@ def predict_luma(network: Network | None, interpolated: np.ndarray) -> np.ndarra
     device = parameter.device if parameter is not None else torch.device("cpu")
     dtype = parameter.dtype if parameter is not None else torch.float32
     x = torch.as_tensor(np.asarray(interpolated) / 255.0, dtype=dtype, device=device)[None, None]
-    with torch.inference_mode():
+    with torch.inference_mode(), tf32(False):  # TF32 keeps 10 bits, and the protocol rounds to 8
         y = network(x.contiguous(memory_format=torch.channels_last))
     if y.shape != x.shape:
         raise InputError(f"the network made {tuple(y.shape)} of {tuple(x.shape)}, wanted the same size")

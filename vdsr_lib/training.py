@@ -14,8 +14,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -27,6 +26,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from .clipping import clip_by_norm_, clip_by_value_
+from .devices import PRECISIONS, resolve_precision, tf32
 from .errors import DivergedError, InputError, TrainingError
 from .images import write_atomically
 from .muon import Muon
@@ -35,7 +35,6 @@ from .patches import Patches
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-PRECISIONS = {"fp32": "32-true", "tf32": "32-true", "bf16": "bf16-mixed"}
 _CHOICES: dict[str, tuple[str, ...]] = {
     "optimizer": ("sgd", "adam", "muon"),
     "schedule": ("step", "cosine", "cooldown", "constant"),
@@ -258,29 +257,6 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Opti
     return torch.optim.Adam(
         groups, lr=config.learning_rate, betas=(config.momentum, 0.999), weight_decay=config.weight_decay
     )
-
-
-def resolve_precision(precision: str, device: torch.device) -> str:
-    """What `"auto"` means on a device: the fastest precision that its hardware has units for."""
-    if precision != "auto":
-        return precision
-    if device.type == "cuda":
-        return "bf16" if torch.cuda.get_device_capability(device)[0] >= 8 else "fp32"
-    if device.type == "cpu":
-        flags = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-        return "bf16" if flags.get("avx512_bf16") or flags.get("amx_bf16") else "fp32"
-    return "fp32"
-
-
-@contextmanager
-def tf32(allowed: bool) -> Iterator[None]:
-    """Let CUDA round the factors of fp32 convolutions and products to TF32, or forbid it; restored on leaving."""
-    before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = allowed
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before
 
 
 def train(
