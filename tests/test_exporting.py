@@ -1,5 +1,7 @@
 """Networks as ONNX files: the same luma in another runtime, at any size, and every kind of refusal."""
 
+import logging
+
 import numpy as np
 import pytest
 import torch
@@ -114,3 +116,11 @@ def test_a_missing_package_is_named(tmp_path, monkeypatch):
     with pytest.raises(ExportError, match=r"needs onnxscript: pip install 'vdsr-lib\[onnx\]'"):
         export_onnx(VDSR(2, 1), tmp_path / "a.onnx")
     assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_said(tmp_path, capfd, recwarn):
+    level = logging.getLogger("torch.onnx").level
+    export_onnx(VDSR(2, 1), tmp_path / "a.onnx")
+    assert capfd.readouterr() == ("", "")
+    assert [str(warning.message) for warning in recwarn] == []
+    assert logging.getLogger("torch.onnx").level == level

@@ -5,7 +5,11 @@ Needs the extra `onnx`: `pip install "vdsr-lib[onnx]"`. The book's page *Try it*
 
 from __future__ import annotations
 
+import logging
 import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -49,7 +53,7 @@ def export_onnx(network: nn.Module, path: str | os.PathLike) -> None:
     modes = [(module, module.training) for module in network.modules()]
     network.eval()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), _silence():
             program = torch.onnx.export(
                 network,
                 (example,),
@@ -74,6 +78,20 @@ def export_onnx(network: nn.Module, path: str | os.PathLike) -> None:
         write_atomically(path, lambda temporary: temporary.write_bytes(content))
     except OSError as error:
         raise ExportError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep torch's remarks on its own parts from the user."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _without_traces(model: Any) -> Any:
