@@ -1,20 +1,17 @@
 """The built site in a real browser, with no network: every page, on a phone and a desk, by day and by night."""
 
-import os
 import re
-import shutil
 import subprocess
 from collections import defaultdict
 from html.parser import HTMLParser
-from threading import Thread
 from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
+from visiting import Visit
 
-from data_scripts import address, book, serve
+from data_scripts import address, book
 from data_scripts.notebooks import ROOT
 
-sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.site
 
 PAGES = sorted(book.pages())
@@ -22,71 +19,6 @@ WIDTHS, MODES = (390, 1280), ("light", "dark")
 # Bytes before compression. MathJax alone is two thirds, and comes only with pages that have formulas.
 TEXT_PAGE = 1_500_000
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-
-
-def find_chromium():
-    names = [os.environ.get("VDSR_CHROMIUM"), "chromium", "chromium-browser", "google-chrome"]
-    return next((path for name in names if name and (path := shutil.which(name))), None)
-
-
-@pytest.fixture(scope="session")
-def site():
-    assert (book.HTML / "index.html").exists(), "nothing is built: `make book`"
-    server = serve.serve(0, book.HTML)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    path = find_chromium()
-    assert path, "no Chromium: `apt install chromium`, or name one in VDSR_CHROMIUM"
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield running
-        running.close()
-
-
-class Visit:
-    """A page in a window of its own, cut off from the network, with all that went wrong there."""
-
-    def __init__(self, browser, site, width=1280, mode="light", **options):
-        self.site, self.wrong, self.bytes = site, [], 0
-        self.context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=mode, reduced_motion="reduce", **options
-        )
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(20_000)
-        self.page.route("**/*", self.answer)
-        self.page.on("console", lambda m: self.wrong.append(f"console: {m.text}") if m.type == "error" else None)
-        self.page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
-        self.page.on("response", self.count)
-
-    def answer(self, route):
-        url = route.request.url
-        if url.startswith((self.site, "data:", "blob:")):
-            route.continue_()
-        else:
-            self.wrong.append(f"asked for {url}")
-            route.abort()
-
-    def count(self, response):
-        if response.status >= 400:
-            self.wrong.append(f"{response.status} for {response.url}")
-        self.bytes += int(response.headers.get("content-length", 0))
-
-    def open(self, name):
-        self.page.goto(f"{self.site}{name}", wait_until="load")
-        self.page.evaluate("() => window.MathJax?.startup?.promise")
-        return self.page
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.context.close()
 
 
 WIDE = """() => [...document.querySelectorAll('body *')]

@@ -1,0 +1,388 @@
+"""The page Try it in a real browser: the library's own pictures, to one step of 255, and every way to go wrong.
+
+The networks are those that ship; for one that does not yet, random weights of the same shape stand in.
+"""
+
+import io
+import shutil
+import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage import data
+from visiting import Visit, serving
+
+from data_scripts import book, serve, try_it
+from vdsr_lib.models import SRCNN, VDSR
+from vdsr_lib.upscaling import upscale
+
+pytestmark = pytest.mark.site
+
+LABELS = list(try_it.NETWORKS)
+# Runs in the page, with the page's own modules.
+OPEN = """async ([label, options]) => {
+  const { openNetwork } = await import(new URL("try_it/network.js", location));
+  const { networks } = await (await fetch("try_it/models.json")).json();
+  window.network = await openNetwork(networks.find((about) => about.label === label), options);
+  return network.device;
+}"""
+RUN = """async ([luma, rows, columns]) => {
+  const start = performance.now();
+  const restored = await network.run(Float32Array.from(luma), rows, columns);
+  return [Array.from(restored), (performance.now() - start) / 1000];
+}"""
+
+
+def random_network(label):
+    """A network whose residual is as strong as a trained one's."""
+    torch.manual_seed(0)
+    if label == "VDSR":
+        network = VDSR(20, 64)
+        with torch.no_grad():
+            network.convs[-1].weight /= 16
+        return network.eval()
+    network = SRCNN()
+    with torch.no_grad():
+        for conv in network.convs:  # one channel hands the picture on, the others disturb it
+            conv.weight[0, 0, conv.kernel_size[0] // 2, conv.kernel_size[0] // 2] = 1
+            conv.weight += 0.01 * torch.randn_like(conv.weight)
+    return network.eval()
+
+
+@pytest.fixture(scope="session")
+def networks():
+    shipped = try_it.shipped()
+    return {label: shipped.get(label) or random_network(label) for label in LABELS}
+
+
+def copy_page(folder, networks):
+    """The built site with these networks on the page."""
+    shutil.copytree(book.HTML / "try_it", folder / "try_it", ignore=shutil.ignore_patterns("ort", "*.onnx"))
+    (folder / "try_it" / "ort").symlink_to(book.HTML / "try_it" / "ort")
+    for path in book.HTML.iterdir():
+        if path.name != "try_it":
+            (folder / path.name).symlink_to(path)
+    try_it.lay_out(folder / "try_it", networks)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory, networks):
+    assert (book.HTML / "try_it.html").exists(), "nothing is built: `make book`"
+    return copy_page(tmp_path_factory.mktemp("try-it"), networks)
+
+
+@pytest.fixture(scope="session")
+def site(folder):
+    with serving(serve.serve(0, folder)) as address:
+        yield address
+
+
+@pytest.fixture
+def visit(browser, site):
+    with Visit(browser, site) as visit:
+        yield visit
+
+
+def open_page(visit, query="?device=cpu"):
+    page = visit.open(f"try_it.html{query}")
+    page.wait_for_selector("#try-it-app[data-ready]")
+    return page
+
+
+def part(page, name):
+    return page.locator(f"[data-part={name}]")
+
+
+def png(pixels):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format="PNG")
+    return file.getvalue()
+
+
+def pick(page, pixels, name="picture.png"):
+    content = pixels if isinstance(pixels, bytes) else png(pixels)
+    part(page, "file").set_input_files({"name": name, "mimeType": "image/png", "buffer": content})
+
+
+def picked(page, pixels, name="picture.png"):
+    pick(page, pixels, name)
+    page.wait_for_function("() => !document.querySelector('[data-part=start]').disabled")
+
+
+def set_scale(page, scale):
+    part(page, "scale").evaluate("(e, v) => { e.value = v; e.dispatchEvent(new Event('input')); }", str(scale))
+
+
+def status(page):
+    return part(page, "status").inner_text()
+
+
+def wait_for_status(page, words):
+    page.wait_for_function(
+        "(words) => document.querySelector('[data-part=status]').textContent.startsWith(words)", arg=words
+    )
+
+
+def saved(page, label):
+    with page.expect_download() as download:
+        page.get_by_role("button", name=f"Save the {label} picture").click()
+    return np.array(Image.open(download.value.path())), download.value.suggested_filename
+
+
+def cut_out():
+    """A picture with transparent pixels on the right."""
+    pixels = np.dstack([data.coffee()[150:190, 200:248], np.full((40, 48), 255, np.uint8)])
+    pixels[:, 30:] = 0
+    return pixels
+
+
+PICTURES = {
+    "two tiles": lambda: data.coffee()[100:150, 150:246],
+    "grey": lambda: data.camera()[80:120, 200:250],
+    "transparent": cut_out,
+}
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_the_page_makes_what_the_library_makes(visit, networks, picture):
+    pixels = PICTURES[picture]()
+    page = open_page(visit)
+    picked(page, pixels)
+    for scale in (3, 1.6):
+        set_scale(page, scale)
+        part(page, "start").click()
+        wait_for_status(page, f"Done: Bicubic, SRCNN, VDSR, ×{scale}.")
+        answers = []
+        for label in ("Bicubic", *LABELS):
+            found, name = saved(page, label)
+            wanted = upscale(pixels, scale, networks.get(label))
+            if pixels.ndim == 2:
+                wanted = wanted[..., None].repeat(3, axis=2)
+            assert found.shape == wanted.shape
+            assert np.abs(found.astype(int) - wanted).max() <= (0 if label == "Bicubic" else 1), label
+            assert name == f"picture-x{scale}-{label.lower()}.png"
+            answers.append(found)
+        for i in range(3):  # or nothing was tested
+            assert np.abs(answers[i].astype(int) - answers[i - 1]).max() > 2
+    assert visit.wrong == []
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_a_network_gives_the_same_luma(visit, networks, label):
+    luma = torch.rand(1, 1, 48, 64, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        wanted = networks[label](luma).flatten().numpy()
+    page = open_page(visit)
+    page.evaluate(OPEN, [label, {"device": "cpu"}])
+    found, _ = page.evaluate(RUN, [luma.flatten().tolist(), 48, 64])
+    np.testing.assert_allclose(found, wanted, atol=1e-4, rtol=0)
+
+
+def test_a_graphics_card_gives_the_same_luma(launch, site, networks):
+    """By WebGPU, on a card that Chromium plays: correct, and far too slow for VDSR."""
+    browser = launch("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
+    luma = torch.rand(1, 1, 24, 20, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        wanted = networks["SRCNN"](luma).flatten().numpy()
+    with Visit(browser, site) as visit:
+        page = open_page(visit, "")
+        if not page.evaluate("async () => Boolean(await navigator.gpu?.requestAdapter())"):
+            pytest.skip("this Chromium has no WebGPU")
+        assert page.evaluate(OPEN, ["SRCNN", {}]) == "graphics card"
+        found, _ = page.evaluate(RUN, [luma.flatten().tolist(), 24, 20])
+    browser.close()
+    np.testing.assert_allclose(found, wanted, atol=1e-4, rtol=0)
+
+
+def test_how_long_256_by_256_takes(visit, capsys):
+    """Measured and printed; a shared machine's clock proves nothing."""
+    page = open_page(visit)
+    assert page.evaluate("crossOriginIsolated")
+    times = {}
+    for threads in (1, 2):
+        page.evaluate(OPEN, ["VDSR", {"device": "cpu", "threads": threads}])
+        runs = [page.evaluate(RUN, [[0.5] * 256**2, 256, 256])[1] for _ in range(2)]
+        times[threads] = min(runs)
+    with capsys.disabled():
+        print(f"\nVDSR in Chromium, 256×256: {times[1]:.2f} s on 1 thread, {times[2]:.2f} s on 2")
+
+
+HEARTBEAT = """() => {
+  window.longest = 0;
+  let last = performance.now();
+  const beat = (now) => {
+    window.longest = Math.max(window.longest, now - last);
+    last = now;
+    requestAnimationFrame(beat);
+  };
+  requestAnimationFrame(beat);
+}"""
+
+
+def test_a_photograph_does_not_freeze_the_page_and_can_be_cancelled(visit):
+    pixels = np.tile(data.astronaut(), (3, 4, 1))[:1500, :2000]
+    page = open_page(visit)
+    page.evaluate(HEARTBEAT)
+    picked(page, pixels)
+    set_scale(page, 1.1)
+    part(page, "start").click()
+    wait_for_status(page, "VDSR")
+    page.wait_for_selector("figure[data-method=vdsr]")
+    assert page.evaluate("window.longest") < 1000, "the page stood still, in milliseconds"
+    start = time.monotonic()
+    part(page, "cancel").click()
+    wait_for_status(page, "Cancelled.")
+    assert time.monotonic() - start < 2
+    assert page.locator("figure[data-method]").evaluate_all("all => all.map((e) => e.dataset.method)") == [
+        "bicubic", "srcnn"
+    ]  # fmt: skip
+    assert saved(page, "SRCNN")[0].shape == (1650, 2200, 3)
+    # After that the page works as before.
+    picked(page, data.coffee()[:20, :30])
+    part(page, "start").click()
+    wait_for_status(page, "Done")
+    assert visit.wrong == []
+
+
+def test_what_cannot_be_done_is_said(visit):
+    page = open_page(visit)
+    one_colour = io.BytesIO()
+    Image.new("L", (6000, 6000)).save(one_colour, format="PNG")
+    for content, words in (
+        (b"no picture", "bad.png: This file is no picture that this browser can read."),
+        (png(data.coffee())[:2000], "bad.png: This file is no picture"),
+        (b"", "bad.png: The file is empty."),
+        (one_colour.getvalue(), "bad.png: The picture has 36 million pixels; this page takes up to 32 million."),
+    ):
+        pick(page, content, "bad.png")
+        page.wait_for_function(
+            "(words) => document.querySelector('[data-part=problem]').textContent.startsWith(words)", arg=words
+        )
+        assert part(page, "problem").is_visible()
+        assert part(page, "start").is_disabled()
+    large = np.zeros((2000, 2000), np.uint8)
+    picked(page, large)
+    assert not part(page, "problem").is_visible()
+    set_scale(page, 4)
+    assert "8000×8000 pixels, which is more than this page makes" in part(page, "sizes").inner_text()
+    part(page, "start").click()
+    part(page, "problem").wait_for(state="visible")
+    assert "Choose a smaller scale" in part(page, "problem").inner_text()
+    assert part(page, "start").is_enabled()
+
+
+def test_dropping_pasting_and_samples(visit):
+    page = open_page(visit)
+    for kind in ("drop", "paste"):
+        page.evaluate(
+            """async ([kind, bytes]) => {
+              const files = new DataTransfer();
+              files.items.add(new File([Uint8Array.from(bytes)], `${kind}.png`, {type: "image/png"}));
+              const event = kind === "drop" ? new DragEvent("drop", {dataTransfer: files, bubbles: true})
+                : new ClipboardEvent("paste", {clipboardData: files, bubbles: true});
+              document.querySelector("[data-part=samples]").dispatchEvent(event);
+            }""",
+            [kind, list(png(data.coffee()[:20, :30]))],
+        )
+        wait_for_status(page, f"{kind}.png: 30×20 pixels.")
+    for button in part(page, "samples").get_by_role("button").all():
+        button.focus()
+        page.keyboard.press("Enter")
+        wait_for_status(page, button.get_by_role("img").get_attribute("src").split("/")[-1])
+    assert visit.wrong == []
+
+
+@pytest.mark.parametrize("touch", [False, True], ids=["keys and mouse", "touch"])
+def test_results_move_together_in_whole_pixels(browser, site, touch):
+    pixels = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
+    with Visit(browser, site, 390 if touch else 1280, has_touch=touch) as visit:
+        page = open_page(visit)
+        picked(page, pixels)
+        set_scale(page, 4)
+        part(page, "start").click()
+        page.wait_for_selector("figure[data-method=srcnn]")
+        shown = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(
+          [...document.querySelectorAll("figure[data-method=bicubic] canvas, figure[data-method=srcnn] canvas")]
+            .map((c) => [c.toDataURL(), c.style.width, c.width, devicePixelRatio])))))"""
+
+        def changed(action, before):
+            action()
+            after = page.evaluate(shown)
+            assert after[0][0] != before[0][0]
+            assert after[1][0] != before[1][0]
+            for _, width, pixels_wide, ratio in after:
+                zoom = float(width.removesuffix("px")) / pixels_wide * ratio
+                assert zoom == pytest.approx(round(zoom))
+            return after
+
+        def press(button):
+            return lambda: part(page, button).tap() if touch else part(page, button).click()
+
+        before = changed(press("closer"), page.evaluate(shown))
+        before = changed(press("closer"), before)
+        assert part(page, "zoom").inner_text() == "3×"
+        box = part(page, "map").bounding_box()
+        corner = (box["x"] + 3, box["y"] + 3)
+        if touch:
+            before = changed(lambda: page.touchscreen.tap(*corner), before)
+        else:
+            before = changed(lambda: page.mouse.click(*corner), before)
+            part(page, "views").focus()
+            for key in ("ArrowRight", "ArrowDown", "-", "+"):
+                before = changed(lambda key=key: page.keyboard.press(key), before)
+
+            def drag():
+                page.locator("figure[data-method=srcnn] canvas").hover()
+                page.mouse.down()
+                place = page.locator("figure[data-method=srcnn] canvas").bounding_box()
+                page.mouse.move(place["x"] + 10, place["y"] + 10)
+                page.mouse.up()
+
+            changed(drag, before)
+        if page.locator("[data-part=cancel]:enabled").count():
+            press("cancel")()
+        assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        assert visit.wrong == []
+
+
+class Plain(serve.Handler):
+    """A host that sets no headers, as most do."""
+
+    def end_headers(self):
+        SimpleHTTPRequestHandler.end_headers(self)
+
+
+def test_where_the_host_sets_no_headers_a_service_worker_does(browser, folder):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Plain, directory=str(folder)))
+    with serving(server) as address, Visit(browser, address) as visit:
+        page = visit.open("notation.html")
+        assert not page.evaluate("crossOriginIsolated")
+        page.goto(f"{address}try_it.html?device=cpu")
+        page.wait_for_function("() => crossOriginIsolated && document.querySelector('#try-it-app[data-ready]')")
+        assert page.evaluate(OPEN, ["SRCNN", {"device": "cpu", "threads": 2}]) == "2 threads"
+        page.goto(f"{address}notation.html")
+        assert page.evaluate("[crossOriginIsolated, navigator.serviceWorker.controller]") == [False, None]
+        assert visit.wrong == []
+
+
+def test_without_trained_weights_there_is_bicubic_and_the_page_says_so(browser, tmp_path):
+    folder = copy_page(tmp_path, {})
+    with serving(serve.serve(0, folder)) as address, Visit(browser, address) as visit:
+        page = open_page(visit)
+        assert part(page, "missing").inner_text().startswith("No trained weights ship with the library yet")
+        picked(page, data.coffee()[:20, :30])
+        part(page, "start").click()
+        wait_for_status(page, "Done: Bicubic, ×3.")
+        assert visit.wrong == []
+
+
+def test_as_a_file_the_page_says_what_it_needs(browser):
+    page = browser.new_page()
+    page.goto((book.HTML / "try_it.html").as_uri())
+    assert "This page needs a web server" in page.locator("#try-it-file").inner_text()
+    page.close()

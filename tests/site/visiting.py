@@ -1,0 +1,53 @@
+"""A page of the built site, opened in a browser that has no network."""
+
+from contextlib import contextmanager
+from threading import Thread
+
+
+@contextmanager
+def serving(server):
+    """The address of a server that runs meanwhile."""
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
+class Visit:
+    """A page in a window of its own, cut off from the network, with all that went wrong there."""
+
+    def __init__(self, browser, site, width=1280, mode="light", **options):
+        self.site, self.wrong, self.bytes = site, [], 0
+        self.context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=mode, reduced_motion="reduce", **options
+        )
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(120_000)  # a shared machine may be slow; a pass waits for nothing
+        self.page.route("**/*", self.answer)
+        self.page.on("console", lambda m: self.wrong.append(f"console: {m.text}") if m.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
+        self.page.on("response", self.count)
+
+    def answer(self, route):
+        url = route.request.url
+        if url.startswith((self.site, "data:", "blob:")):
+            route.continue_()
+        else:
+            self.wrong.append(f"asked for {url}")
+            route.abort()
+
+    def count(self, response):
+        if response.status >= 400:
+            self.wrong.append(f"{response.status} for {response.url}")
+        self.bytes += int(response.headers.get("content-length", 0))
+
+    def open(self, name):
+        self.page.goto(f"{self.site}{name}", wait_until="load")
+        self.page.evaluate("() => window.MathJax?.startup?.promise")
+        return self.page
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.context.close()
