@@ -105,7 +105,7 @@ def _queue() -> list[Experiment]:
         momentum=0.95,
         weight_decay=0.0,
         schedule="cooldown",
-        cooldown_steps=1_000,
+        cooldown_steps=2_240,
         warmup_steps=20,
         clip="none",
         loss="l1",
@@ -183,7 +183,7 @@ def _queue() -> list[Experiment]:
     queue += [table1(residual, 0.1, seed) for seed in (1, 2) for residual in (True, False)]
 
     # (h) The shipped net's run made longer, from where the shorter one began to cool down.
-    longer = replace(modern, steps=60_000, cooldown_steps=15_000)
+    longer = replace(modern, steps=60_000, cooldown_steps=58_240)
     queue.append(
         replace(shipped, name="vdsr-291-long", shows="table 3, the modern recipe made longer", config=longer,
                 begins_with="vdsr-291", weights="package")
