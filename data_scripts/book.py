@@ -18,11 +18,12 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+import nbformat
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from vdsr_lib.errors import VdsrError
 
-from . import notebooks, paper_map, readme, try_it
+from . import notebooks, paper_map, readme, students, try_it
 from .notebooks import BOOK, BUDGET, BUILD, ROOT, Run, hash_files
 
 STAGE = BUILD / "stage"
@@ -119,6 +120,11 @@ def stage(runs: Sequence[Run]) -> None:
         target = STAGE / run.notebook
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(run.page, target)
+    for notebook in students.write(STAGE / "students"):
+        page = STAGE / notebook.name
+        content = nbformat.read(page, as_version=4)
+        students.offer(content, f"students/{notebook.name}")
+        nbformat.write(content, page)
     fill("run_record.md", RUN_TABLE, run_table(runs))
     fill("intro.md", RESULTS, readme.stored_table())
     fill("paper_map.md", PAPER_MAP, paper_map.markdown(pages()))

@@ -1,0 +1,162 @@
+"""Student notebooks: solutions are right, blanks are told so by the checks, and nothing of a solution is left."""
+
+import ast
+import re
+
+import nbformat
+import pytest
+
+from data_scripts import book, notebooks, students
+from vdsr_lib import exercises
+from vdsr_lib.errors import InputError
+from vdsr_lib.exercises import WrongAnswer
+
+CHAPTERS = {
+    path.relative_to(notebooks.BOOK).as_posix(): notebook
+    for path in notebooks.find()
+    if any(map(students.is_solution, (notebook := nbformat.read(path, as_version=4)).cells))
+}
+ANSWERS = [
+    (name, cell.id)
+    for name, notebook in CHAPTERS.items()
+    for cell in notebook.cells
+    if cell.cell_type == "code" and students.is_solution(cell)
+]
+
+
+def defined(source):
+    """The names that a cell sets, outside of functions."""
+    tops = ast.parse(source).body
+    stored = {n.id for top in tops for n in ast.walk(top) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    return stored | {top.name for top in tops if isinstance(top, ast.FunctionDef | ast.ClassDef)}
+
+
+def run(notebook, source, space):
+    """Run a cell's source in a namespace; where a name is missing, first the cell of the chapter that makes it."""
+    while True:
+        try:
+            exec(source, space)
+            return
+        except NameError as error:
+            makers = (c for c in notebook.cells if c.cell_type == "code" and error.name in defined(c.source))
+            maker = next((c for c in makers if not students.is_solution(c)), None)
+            if maker is None or maker.source == source:
+                raise
+        run(notebook, maker.source, space)
+
+
+def surroundings(notebook):
+    """A namespace with the chapter's imports."""
+    space = {"PROFILE": "quick"}
+    exec(next(cell.source for cell in notebook.cells if cell.id == "imports"), space)
+    return space
+
+
+@pytest.fixture(autouse=True)
+def threads_as_before():
+    """Chapters set the number of threads, and here they run in this process."""
+    import torch
+
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("name", "cell_id"), ANSWERS)
+def test_solutions_pass_and_blanks_fail_with_a_hint(name, cell_id, capsys):
+    notebook = CHAPTERS[name]
+    source = next(cell.source for cell in notebook.cells if cell.id == cell_id)
+    (check,) = re.findall(r"exercises\.(check_\w+)\(", source)
+
+    run(notebook, source, surroundings(notebook))
+    assert "✓" in capsys.readouterr().out
+
+    with pytest.raises(WrongAnswer, match=check.removeprefix("check_")):
+        run(notebook, students.blank(source), surroundings(notebook))
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_every_exercise_has_a_check_and_a_solution(name):
+    text = "\n".join(cell.source for cell in CHAPTERS[name].cells)
+    labels = re.findall(r"^:label: ex-(\w+)$", text, re.MULTILINE)
+    assert len(labels) >= 3
+    assert re.findall(r"exercises\.check_(\w+)\(", text) == labels
+    assert re.findall(r"^:::\{solution-start\} ex-(\w+)$", text, re.MULTILINE) == labels
+    assert [label for label in labels if not hasattr(exercises, f"check_{label}")] == []
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_nothing_of_a_solution_is_left_and_the_rest_is(name):
+    chapter = CHAPTERS[name]
+    made = students.student_notebook(chapter, name, notebooks.expected_claims(name, "quick"))
+    nbformat.validate(made)
+    text = "\n".join(cell.source for cell in made.cells)
+    assert "SOLUTION" not in text
+    for cell in chapter.cells:
+        if students.is_solution(cell) and cell.cell_type == "code":
+            inside = re.findall(rf"{students.BEGIN}\n(.*?)\n *{students.END}", cell.source, re.DOTALL)
+            assert inside
+            assert [part for part in inside if part in text] == []
+        elif not students.is_solution(cell) and cell.cell_type == "code":
+            assert cell.source in text
+    gone = {cell.id for cell in chapter.cells if students.is_solution(cell) and cell.cell_type == "markdown"}
+    assert {cell.id for cell in made.cells} == {cell.id for cell in chapter.cells} - gone | {"student-note"}
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_student_notebook_needs_no_book_to_be_read(name):
+    made = students.student_notebook(CHAPTERS[name], name, notebooks.expected_claims(name, "quick"))
+    text = "\n".join(re.sub(r"```.*?```", "", c.source) for c in made.cells if c.cell_type == "markdown")
+    assert re.findall(r"^:::.*|^:\w+:.*|\{[\w:-]+\}`", text, re.MULTILINE) == []
+    assert "…]" not in text
+    assert re.search(r"^### Exercise \d\d\w: ", text, re.MULTILINE)
+    for page in re.findall(rf"{re.escape(students.site())}(\w+)\.html", text):
+        assert page in book.pages()
+
+
+def test_a_blank_keeps_a_function_a_function():
+    source = "def f(x):\n    # BEGIN SOLUTION\n    y = x\n    return y\n    # END SOLUTION\n\ncheck(f)"
+    assert students.blank(source) == "def f(x):\n    # Your code here.\n    ...\n\ncheck(f)"
+    source = "answer = ...\n# BEGIN SOLUTION\nanswer = 3\n# END SOLUTION\ncheck(answer)"
+    assert students.blank(source) == "answer = ...\n# Your code here.\ncheck(answer)"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "answer = 3",
+        "# BEGIN SOLUTION\nanswer = 3",
+        "# END SOLUTION",
+        "# BEGIN SOLUTION\n# BEGIN SOLUTION\n# END SOLUTION",
+    ],
+)
+def test_a_solution_that_is_not_marked_is_refused(source):
+    with pytest.raises(InputError, match=r"SOLUTION"):
+        students.blank(source)
+
+
+def test_myst_becomes_markdown():
+    claims = {"gain": {"value": 6.0206, "within": 0}}
+    text = (
+        ":::{exercise} Half the error\n:label: ex-01a\n\nBy {glue:text}`gain:.1f` dB, by {eq}`eq-psnr`?\n:::\n"
+        "$$ a $$ (eq-psnr)\n\nSee {doc}`intro`, {doc}`the *start* <intro>`, {cite:p}`kim2016vdsr`, {numref}`fig-loss`."
+    )
+    assert students.plain(text, "P", claims).replace(students.site(), "S/") == (
+        "### Exercise 01a: Half the error\n\nBy 6.0 dB, by (psnr)?\n$$ a \\tag{psnr} $$\n\n"
+        "See [intro](S/intro.html), [the *start*](S/intro.html), [kim2016vdsr](S/bibliography.html), "
+        "[the figure](P#fig-loss)."
+    )
+    note = ":::{admonition} Aims\n:class: note\n- one\n:::\nafter"
+    assert students.plain(note, "P", {}) == "**Aims**\n\n- one\nafter"
+
+
+def test_pages_offer_what_is_written(tmp_path):
+    written = students.write(tmp_path)
+    assert [path.name for path in written] == sorted(CHAPTERS)
+    page = nbformat.from_dict(CHAPTERS["01_task.ipynb"])
+    page.cells = [nbformat.v4.new_markdown_cell("## Exercises"), nbformat.v4.new_markdown_cell("## What next")]
+    students.offer(page, "students/01_task.ipynb")
+    assert "{download}`01_task.ipynb </students/01_task.ipynb>`" in page.cells[0].source
+    page.cells.pop(0)
+    with pytest.raises(InputError, match="no cell that begins with ## Exercises"):
+        students.offer(page, "students/01_task.ipynb")
