@@ -1,0 +1,116 @@
+"""Score networks at real scales: `python -m data_scripts.fractional [--methods bicubic authors]`.
+
+One record for each method, `fractional-METHOD.json`; chapter 7 shows them. It is written after each scale,
+and what is there already is not computed again. Methods are `bicubic`, `authors`, and weights that ship.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vdsr_lib import datasets, pretrained, runs
+from vdsr_lib.errors import VdsrError
+from vdsr_lib.scales import psnr_real
+
+from .reproduce import ASSETS, commit, machine
+
+SETS = ("embedded", "Set5")
+SCALES = (1.25, 1.5, 1.75, 2, 2.25, 2.5, 2.75, 3, 3.25, 3.5, 3.75, 4, 5, 6)
+# Of the embedded pictures only the middle is scored, as in the notebook.
+SIDE = 240
+
+
+def images_of(set_name: str) -> dict[str, np.ndarray]:
+    """A set's images; of the embedded ones the middle `SIDE` × `SIDE` pixels."""
+    images = datasets.load_set(set_name)
+    if set_name != "embedded":
+        return images
+
+    def middle(image: np.ndarray) -> np.ndarray:
+        top, left = ((side - SIDE) // 2 for side in image.shape[:2])
+        return image[top : top + SIDE, left : left + SIDE]
+
+    return {name: middle(image) for name, image in images.items()}
+
+
+def record(
+    method: str,
+    folder: Path = ASSETS / "runs",
+    *,
+    sets: Sequence[str] = SETS,
+    scales: Sequence[float] = SCALES,
+) -> runs.RunRecord:
+    """Score one method at each scale, and store the record after each.
+
+    Args:
+        method: `"bicubic"`, `"authors"`, or the name of weights that ship.
+        folder: holds `fractional-METHOD.json`; what it has already is not computed again.
+        sets, scales: what to score; the record keeps others that it holds.
+
+    Errors: `WeightsError` or `DataError` when weights or images cannot be had.
+    """
+    path = folder / f"fractional-{method}.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    network = None if method == "bicubic" else pretrained.load(method)
+    result = runs.read_run(path) if path.exists() else runs.RunRecord(path.stem, "partial", protocol="float")
+    result = replace(
+        result,
+        status="partial",
+        model=pretrained.model_spec(network) if network is not None else {},
+        machine=machine(),
+        precision="float32",
+        torch_version=torch.__version__,
+        commit=commit(),
+        command=f"python -m data_scripts.fractional --methods {method}",
+        notes=f"PSNR on luma, all in float, by vdsr_lib.scales.psnr_real; embedded: the middle {SIDE} x {SIDE} pixels.",
+    )
+    for set_name in sets:
+        images = images_of(set_name)
+        for scale in scales:
+            stored = result.scores.setdefault(set_name, {}).setdefault(f"{scale:g}", {})
+            start = time.perf_counter()
+            for name, image in images.items():
+                if name not in stored:
+                    stored[name] = {"psnr": round(psnr_real(image, scale, network), 5)}
+            result = replace(result, seconds=round(result.seconds + time.perf_counter() - start, 2))
+            runs.write_run(result, path)
+    result = replace(result, status="done", finished=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+    runs.write_run(result, path)
+    return result
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line: score, store, and print the means."""
+    parser = argparse.ArgumentParser(
+        prog="python -m data_scripts.fractional", description=(__doc__ or "").splitlines()[0]
+    )
+    ours = [name for name in pretrained.shipped() if name.startswith("vdsr")]
+    parser.add_argument("--methods", nargs="+", default=["bicubic", "authors", *ours])
+    parser.add_argument("--sets", nargs="+", default=SETS)
+    parser.add_argument("--out", type=Path, default=ASSETS / "runs", help="folder of the records")
+    arguments = parser.parse_args(argv)
+    try:
+        for method in arguments.methods:
+            result = record(method, arguments.out, sets=arguments.sets)
+            for set_name, by_scale in result.scores.items():
+                cells = (
+                    f"x{scale} {np.mean([s['psnr'] for s in images.values()]):.2f}"
+                    for scale, images in by_scale.items()
+                )
+                print(f"{method}, {set_name}: " + "  ".join(cells), flush=True)
+    except VdsrError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,76 @@
+"""Degrading and scoring by any real scale: at whole scales it is what the protocols do."""
+
+import numpy as np
+import pytest
+import torch
+
+from data_scripts import fractional
+from vdsr_lib import runs
+from vdsr_lib.degradation import degrade
+from vdsr_lib.errors import InputError, WeightsError
+from vdsr_lib.evaluation import score
+from vdsr_lib.patches import Patches
+from vdsr_lib.scales import degrade_real, loss_by_scale, psnr_real
+
+RNG = np.random.default_rng(0)
+COLOUR = RNG.integers(0, 256, (48, 60, 3)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
+def test_at_whole_scales_it_is_degrade(scale):
+    image = RNG.uniform(0, 255, (48, 60))
+    wanted, got = degrade(image, scale), degrade_real(image, scale)
+    np.testing.assert_allclose(got.low_res, wanted.low_res, atol=1e-9)
+    np.testing.assert_allclose(got.interpolated, wanted.interpolated, atol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("image", [COLOUR, COLOUR[..., 0]], ids=["colour", "grey"])
+def test_at_whole_scales_it_scores_as_the_protocol_in_float(image, scale):
+    assert psnr_real(image, scale) == pytest.approx(score(image, scale, None, "float").psnr, abs=1e-9)
+
+
+def test_the_small_picture_has_the_nearest_number_of_rows():
+    image = torch.rand(1, 1, 240, 100)
+    low_res, interpolated = degrade_real(image, 2.75)
+    assert low_res.shape == (1, 1, 87, 36)
+    assert interpolated.shape == image.shape
+
+
+def test_a_network_is_asked():
+    assert psnr_real(COLOUR, 2.5, lambda x: x) == pytest.approx(psnr_real(COLOUR, 2.5))
+    assert psnr_real(COLOUR, 2.5, lambda x: 0 * x) < psnr_real(COLOUR, 2.5)
+
+
+@pytest.mark.parametrize("scale", [0.5, 0, -2, float("nan"), float("inf"), "2", True])
+def test_other_scales_are_refused(scale):
+    with pytest.raises(InputError, match="scale must be a finite number >= 1"):
+        degrade_real(np.zeros((20, 20)), scale)
+
+
+def test_a_picture_that_would_vanish_is_refused():
+    with pytest.raises(InputError, match="too small for the scale 9"):
+        degrade_real(np.zeros((4, 40)), 9)
+
+
+def test_loss_by_scale_is_half_the_squared_residual():
+    high_res = torch.zeros(3, 1, 2, 2)
+    interpolated = torch.tensor([1.0, 2.0, 3.0]).view(3, 1, 1, 1).expand(3, 1, 2, 2)
+    assert loss_by_scale(Patches(interpolated, high_res, torch.tensor([2, 2, 4]))) == {2: 5.0, 4: 18.0}
+
+
+def test_a_record_is_made_once_and_goes_on(tmp_path, monkeypatch):
+    first = fractional.record("bicubic", tmp_path, sets=["embedded"], scales=[2, 2.5])
+    assert first.status == "done"
+    assert set(first.scores["embedded"]) == {"2", "2.5"}
+    image = fractional.images_of("embedded")["camera"]
+    assert image.shape == (240, 240)
+    assert first.scores["embedded"]["2.5"]["camera"]["psnr"] == pytest.approx(psnr_real(image, 2.5), abs=1e-5)
+    monkeypatch.setattr(fractional, "psnr_real", lambda *_: pytest.fail("computed again"))
+    again = fractional.record("bicubic", tmp_path, sets=["embedded"], scales=[2, 2.5])
+    assert again.scores == first.scores == runs.read_run(tmp_path / "fractional-bicubic.json").scores
+
+
+def test_unknown_weights_are_named(tmp_path):
+    with pytest.raises(WeightsError, match="no-such"):
+        fractional.record("no-such", tmp_path)
