@@ -1,0 +1,80 @@
+"""The figures of chapters 7 and 8: they draw what they are given, and say it in words."""
+
+import io
+from xml.etree import ElementTree
+
+import matplotlib
+import numpy as np
+import pytest
+from PIL import Image
+
+from vdsr_lib import exhibits
+from vdsr_lib.errors import InputError
+from vdsr_lib.frames import data_uri, describe
+
+F = np.linspace(0, 0.5, 11)
+COUNTS = {"table 1": {"reproduced": 4, "not yet run": 20}, "table 3": {"partial": 2, "below": 9}}
+FIGURES = {
+    "power_ratio": lambda: exhibits.power_ratio(
+        F, {"interpolated": np.where(F < 0.25, 1, 0), "network": np.ones(11)}, {"1/(2s)": 0.25}, "Trained on {4}"
+    ),
+    "ledger_states": lambda: exhibits.ledger_states(COUNTS),
+    "differences": lambda: exhibits.differences(
+        {"ours": {"Set5 ×2": -0.002, "Set5 ×3": 0.01}, "theirs": {"Set5 ×3": 0.0}},
+        band=0.005, xlabel="difference in dB", label="rounding",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_each_is_a_drawing_with_words_the_same_each_time_and_leaves_no_trace(name):
+    before = dict(matplotlib.rcParams)
+    figure = FIGURES[name]()
+    svg = figure._repr_svg_()
+    assert dict(matplotlib.rcParams) == before
+    assert ElementTree.fromstring(svg).tag.endswith("svg")
+    assert len(figure.alt) > 20
+    assert FIGURES[name]()._repr_svg_() == svg
+
+
+def test_the_ratio_tells_what_stands_above_the_limit():
+    words = FIGURES["power_ratio"]().alt
+    assert "Trained on {4}" in words
+    assert "above 0.250 cycles per pixel: interpolated 0.00, network 1.00" in words
+
+
+def test_states_are_bars_as_long_as_their_rows():
+    figure = FIGURES["ledger_states"]()
+    widths = [[bar.get_width() for bar in group] for group in figure.axes[0].containers]
+    assert widths == [[4, 0], [0, 9], [0, 2], [20, 0]]  # in the order of the states
+    assert "table 1: 4 reproduced, 20 not yet run" in figure.alt
+    with pytest.raises(InputError, match="unknown status finished"):
+        exhibits.ledger_states({"table 1": {"finished": 1}})
+
+
+def test_differences_stand_on_their_own_line():
+    ours, theirs = (line.get_xydata() for line in FIGURES["differences"]().axes[0].lines[1:])
+    assert ours[:, 0].tolist() == [-0.002, 0.01]
+    assert theirs[0].tolist() == pytest.approx([0, 1.125])
+
+
+def test_a_mosaic_lays_pictures_out_pixel_by_pixel():
+    dark, light = np.zeros((2, 3)), np.full((2, 3, 3), 200)
+    mosaic = exhibits.Mosaic([[dark, light]], "two pictures", zoom=2, gap=1)
+    assert describe(mosaic) == "two pictures"
+    assert data_uri(mosaic).startswith("data:image/png")
+    shown = np.asarray(Image.open(io.BytesIO(mosaic._repr_png_())))
+    assert shown.shape == (4, 13, 3)
+    assert shown[:, :6].max() == 0
+    assert shown[:, 6].min() == 255
+    assert (shown[:, 7:] == 200).all()
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [([], "rows of one length"), ([[]], "rows of one length"), ([[np.zeros((2, 2))], []], "rows of one length"),
+     ([[np.zeros((2, 2)), np.zeros((2, 3))]], "one shape")],
+)  # fmt: skip
+def test_uneven_mosaics_are_refused(rows, words):
+    with pytest.raises(InputError, match=words):
+        exhibits.Mosaic(rows, "none")
