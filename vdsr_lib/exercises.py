@@ -844,15 +844,16 @@ def check_07d(answer: Callable[[np.ndarray], int]) -> None:
                     missed.append(f"{name} at ×{scale} taken for ×{got:g}")
     if len(missed) > 1:
         raise _wrong("07d", f"{36 - len(missed)} of 36 are right; one may be wrong. The first miss: {missed[0]}. "
-                     "For each scale compare the power just below 1/(2s) with that just above.")  # fmt: skip
-    _right("07d", "What a few lines can tell from the spectrum, a network can learn.")
+                     "An interpolated column is a weighted sum of the columns of axis_weights(n // s, n).matrix(). "
+                     "Fit it for each s; one fit leaves nothing over.")  # fmt: skip
+    _right("07d", "The scale is written in the pixels, for whoever can read it.")
 
 
 # --- chapter 8 ---------------------------------------------------------------------------------------
 
 
 def check_08a(answer: tuple[float, float]) -> None:
-    """PSNR and SSIM of the authors' weights on Set14 ×3, from the stored record, to the digits that the paper prints."""
+    """PSNR and SSIM of the authors' weights on Set14 ×3, from the stored record, to the digits of the paper."""
     from . import runs
 
     given = _answered("08a", answer)
@@ -933,10 +934,10 @@ def check_08d(answer: Callable[[Sequence[float], Sequence[float]], tuple[float, 
     if width <= 0:
         raise _wrong("08d", f"the interval goes from {low:.3f} to {high:.3f}; the lower end comes first.")
     if width > 3 * right:
-        raise _wrong("08d", "it is far too wide. Both methods saw the same pictures: take the gain of each picture, and "
-                     "draw gains, not scores.")  # fmt: skip
+        raise _wrong("08d", "it is far too wide. Both methods saw the same pictures: take the gain of each picture, "
+                     "and draw gains, not scores.")  # fmt: skip
     if width < 0.6 * right or abs(low - wanted[0]) > 0.03 or abs(high - wanted[1]) > 0.03:
         raise _wrong("08d", f"for a test set it gives [{low:.3f}, {high:.3f}], wanted about [{wanted[0]:.3f}, "
-                     f"{wanted[1]:.3f}]. Draw as many gains as there are, with replacement, take their mean; do it some "
-                     "thousand times, and take the quantiles 0.025 and 0.975.")  # fmt: skip
+                     f"{wanted[1]:.3f}]. Draw as many gains as there are, with replacement, take their mean; do "
+                     "it some thousand times, and take the quantiles 0.025 and 0.975.")  # fmt: skip
     _right("08d", "An interval that holds 0 says: these pictures cannot tell the two apart.")

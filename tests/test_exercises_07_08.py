@@ -1,0 +1,146 @@
+"""The self-checks of chapters 7 and 8: right answers pass, blanks and the usual mistakes are told apart."""
+
+import numpy as np
+import pytest
+import torch
+
+from vdsr_lib import exercises, runs
+from vdsr_lib.evaluation import PROTOCOLS
+from vdsr_lib.exercises import WrongAnswer
+from vdsr_lib.resize import axis_weights
+
+
+@pytest.mark.parametrize("name", [f"check_{c}{letter}" for c in ("07", "08") for letter in "abcd"])
+def test_blanks_fail(name):
+    with pytest.raises(WrongAnswer, match="no answer yet"):
+        getattr(exercises, name)(...)
+
+
+@pytest.mark.parametrize("name", [f"check_{c}" for c in ("07b", "07c", "07d", "08b", "08c", "08d")])
+def test_a_function_that_returns_nothing_fails(name):
+    with pytest.raises(WrongAnswer, match="no answer yet"):
+        getattr(exercises, name)(lambda *_: ...)
+
+
+def wrong(check, answer, hint):
+    with pytest.raises(WrongAnswer, match=hint):
+        check(answer)
+
+
+def test_07a(capsys):
+    exercises.check_07a(0.84)
+    assert "✓ 07a" in capsys.readouterr().out
+    wrong(exercises.check_07a, 0.6, "two")
+    wrong(exercises.check_07a, 0.16, "\\*can\\*")
+    wrong(exercises.check_07a, 0.5, "1/s²")
+
+
+def shares(combine, total=1.0):
+    def loss_shares(patches):
+        each = (patches.high_res - patches.interpolated).square().sum(dim=(1, 2, 3))
+        parts = {int(s): float(combine(each[patches.scale == s])) for s in patches.scale.unique()}
+        return {s: total * v / sum(parts.values()) for s, v in parts.items()}
+
+    return loss_shares
+
+
+def test_07b():
+    exercises.check_07b(shares(torch.sum))
+    wrong(exercises.check_07b, shares(torch.mean), "as many patches")
+    wrong(exercises.check_07b, shares(torch.sum, total=2.0), "sum to 2.000")
+    wrong(exercises.check_07b, shares(lambda e: e.sqrt().sum()), "wanted")
+    wrong(exercises.check_07b, lambda p: [0.1, 0.3, 0.6], "a dictionary")
+
+
+def balanced(scale, each, generator):
+    parts = []
+    for s in scale.unique():
+        mine = torch.nonzero(scale == s).flatten()
+        parts.append(mine[torch.randperm(len(mine), generator=generator)[:each]])
+    return torch.cat(parts)
+
+
+def test_07c():
+    exercises.check_07c(balanced)
+    wrong(exercises.check_07c, lambda s, e, g: torch.randperm(len(s), generator=g)[: 3 * e], "wanted 3 of each")
+    wrong(exercises.check_07c, lambda s, e, g: torch.arange(4), "9 indices")
+    first = torch.tensor([0, 3, 4, 1, 6, 9, 2, 5, 8])
+    wrong(exercises.check_07c, lambda s, e, g: first, "never come up")
+    wrong(exercises.check_07c, lambda s, e, g: torch.tensor([0, 0, 3, 1, 6, 9, 2, 5, 8]), "twice")
+    unseeded = torch.Generator().manual_seed(0)
+    wrong(exercises.check_07c, lambda s, e, g: balanced(s, e, unseeded), "same seed")
+
+
+def by_fit(x):
+    left_over = {}
+    for s in (2, 3, 4):
+        up = axis_weights(len(x) // s, len(x)).matrix()
+        left_over[s] = np.abs(x - up @ np.linalg.lstsq(up, x, rcond=None)[0]).mean()
+    return min(left_over, key=left_over.get)
+
+
+def test_07d():
+    exercises.check_07d(by_fit)
+    wrong(exercises.check_07d, lambda x: 3, "12 of 36 are right")
+
+
+def test_08a():
+    images = list(runs.load_run("authors").scores["Set14"]["3"].values())
+    psnr, ssim = (float(np.mean([i[m] for i in images])) for m in ("psnr", "ssim"))
+    exercises.check_08a((round(psnr, 2), round(ssim, 4)))
+    exercises.check_08a((psnr, ssim))
+    pooled = -10 * np.log10(np.mean([10 ** (-i["psnr"] / 10) for i in images]))
+    wrong(exercises.check_08a, (pooled, ssim), "mean squared error")
+    wrong(exercises.check_08a, (psnr, 0.8), "is not it")
+    wrong(exercises.check_08a, psnr, "a pair")
+
+
+def nearest(scales):
+    def which(reported):
+        def misfit(name):
+            record = runs.load_run(f"slip-authors-{name}")
+            return sum(abs(record.mean("Set5", s) - reported[s]) for s in scales)
+
+        return min(PROTOCOLS, key=misfit)
+
+    return which
+
+
+def test_08b():
+    exercises.check_08b(nearest((2, 3, 4)))
+    wrong(exercises.check_08b, lambda r: "authors", "nearest")
+    wrong(exercises.check_08b, lambda r: "mine", "a key of PROTOCOLS")
+
+
+def test_08c():
+    def distance(scale, ddof=1):
+        return lambda p, s: (np.mean(s) - p) / (np.std(s, ddof=ddof) * scale(len(s)))
+
+    exercises.check_08c(distance(lambda n: np.sqrt(1 + 1 / n)))
+    wrong(exercises.check_08c, distance(lambda n: -np.sqrt(1 + 1 / n)), "sign")
+    wrong(exercises.check_08c, distance(lambda n: 1), "itself uncertain")
+    wrong(exercises.check_08c, distance(lambda n: 1 / np.sqrt(n)), "one run")
+    wrong(exercises.check_08c, distance(lambda n: np.sqrt(1 + 1 / n), ddof=0), "ddof=1")
+    wrong(exercises.check_08c, lambda p, s: 0.0, "wanted")
+
+
+def interval(paired=True, level=0.95, center=0.0):
+    def function(ours, theirs):
+        rng = np.random.default_rng(0)
+        n = len(ours)
+        if paired:
+            means = rng.choice(ours - theirs, (4000, n)).mean(axis=1)
+        else:
+            means = rng.choice(ours, (4000, n)).mean(axis=1) - rng.choice(theirs, (4000, n)).mean(axis=1)
+        return tuple(center + np.quantile(means, [0.5 - level / 2, 0.5 + level / 2]))
+
+    return function
+
+
+def test_08d():
+    exercises.check_08d(interval())
+    wrong(exercises.check_08d, interval(paired=False), "far too wide")
+    wrong(exercises.check_08d, interval(level=0.5), "quantiles")
+    wrong(exercises.check_08d, interval(center=0.2), "wanted about")
+    wrong(exercises.check_08d, lambda a, b: interval()(a, b)[::-1], "lower end comes first")
+    wrong(exercises.check_08d, lambda a, b: 0.3, "a pair")
