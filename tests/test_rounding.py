@@ -61,8 +61,10 @@ def test_each_part_rounds_what_it_says():
     torch.manual_seed(1)
     network, x = VDSR(3, 4), torch.rand(1, 1, 8, 8)
     exact = rounded_forward(network, x)
-    for part in ("weights", "signals", "skip"):
+    for part in ("weights", "picture", "signals", "skip"):
         assert not torch.equal(rounded_forward(network, x, **{part: "bf16"}), exact), part
+    at_start = rounded_forward(network, round_to(x, "bf16")) - round_to(x, "bf16") + x
+    torch.testing.assert_close(rounded_forward(network, x, picture="bf16"), at_start, rtol=0, atol=1e-6)
     ends = rounded_forward(network, x, skip="bf16")
     assert torch.equal(round_to(ends, "bf16"), ends)
     coarse = VDSR(3, 4)

@@ -75,7 +75,13 @@ def round_to(x: Tensor, name: str) -> Tensor:
 
 @torch.no_grad()
 def rounded_forward(
-    network: nn.Module, x: Tensor, *, weights: str = "fp32", signals: str = "fp32", skip: str = "fp32"
+    network: nn.Module,
+    x: Tensor,
+    *,
+    weights: str = "fp32",
+    picture: str = "fp32",
+    signals: str = "fp32",
+    skip: str = "fp32",
 ) -> Tensor:
     """A network's answer when parts of it are rounded to formats with fewer digits.
 
@@ -83,7 +89,8 @@ def rounded_forward(
         network: a `VDSR`; it is left as it is.
         x: `(N, 1, H, W)` float32 in [0, 1].
         weights: format of the kernels.
-        signals: format of what each convolution reads.
+        picture: format of the picture that the first convolution reads.
+        signals: format of what every other convolution reads.
         skip: format of the picture that is added at the end, of the residual, and of their sum.
 
     Returns: `(N, 1, H, W)` float32.
@@ -96,7 +103,10 @@ def rounded_forward(
     for k, conv in enumerate(network.convs):
         assert isinstance(conv, nn.Conv2d)
         features = nn.functional.conv2d(
-            round_to(features, signals), round_to(conv.weight, weights), conv.bias, padding=conv.padding
+            round_to(features, signals if k else picture),
+            round_to(conv.weight, weights),
+            conv.bias,
+            padding=conv.padding,
         )
         if k < network.depth - 1:
             features = features.relu_()
