@@ -55,7 +55,7 @@ def check(network: nn.Module) -> dict[str, Any]:
 def exported(network: nn.Module) -> bytes:
     """The network as an ONNX file, from the cache when nothing has changed."""
     key = hashlib.sha256(Path(exporting.__file__).read_bytes())
-    key.update(f"{network} {version('torch')} {version('onnxscript')}".encode())
+    key.update(f"{pretrained.model_spec(network)} {version('torch')} {version('onnxscript')}".encode())
     for name, value in network.state_dict().items():
         key.update(name.encode())
         key.update(np.ascontiguousarray(value.numpy()).tobytes())
