@@ -122,9 +122,11 @@ def status(page):
     return part(page, "status").inner_text()
 
 
-def wait_for_status(page, words):
+def wait_for_status(page, words, seconds=120):
     page.wait_for_function(
-        "(words) => document.querySelector('[data-part=status]').textContent.startsWith(words)", arg=words
+        "(words) => document.querySelector('[data-part=status]').textContent.startsWith(words)",
+        arg=words,
+        timeout=1000 * seconds,
     )
 
 
@@ -231,7 +233,7 @@ def test_a_photograph_does_not_freeze_the_page_and_can_be_cancelled(visit):
     picked(page, pixels)
     set_scale(page, 1.1)
     part(page, "start").click()
-    wait_for_status(page, "VDSR")
+    wait_for_status(page, "VDSR", 600)
     page.wait_for_selector("figure[data-method=vdsr]")
     assert page.evaluate("window.longest") < 1000, "the page stood still, in milliseconds"
     start = time.monotonic()
