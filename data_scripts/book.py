@@ -53,6 +53,7 @@ VENDORED = {
 EXTRA_PAGES = {"404", "genindex", "py-modindex", "search"}
 RUN_TABLE = "<!-- the table of runs: written here when the book is built -->"
 RESULTS = "<!-- the README's table of results: written here when the book is built -->"
+COURSE = "<!-- the table of chapters: written here when the book is built -->"
 PAPER_MAP = "<!-- the map from the paper to the code: written here when the book is built -->"
 MODULES = re.compile(r"^<!-- modules: ([\w ]+) -->$", re.MULTILINE)
 
@@ -126,6 +127,7 @@ def stage(runs: Sequence[Run]) -> None:
         students.offer(content, f"students/{notebook.name}")
         nbformat.write(content, page)
     fill("run_record.md", RUN_TABLE, run_table(runs))
+    fill("instructors.md", COURSE, students.course_table(runs))
     fill("intro.md", RESULTS, readme.stored_table())
     fill("paper_map.md", PAPER_MAP, paper_map.markdown(pages()))
     library = STAGE / "library.md"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,18 @@ def offer(page: NotebookNode, file: str) -> None:
         f"\n\nTo work on them, take the chapter without solutions: {{download}}`{Path(file).name} </{file}>`."
         " In Colab choose *File → Upload notebook*."
     )
+
+
+def course_table(runs: Iterable[notebooks.Run]) -> str:
+    """What each page with code asks of a course: minutes to read, as its head says, exercises, seconds to run."""
+    lines = ["| page | to read, minutes | exercises | to run, seconds |", "|---|---|---|---|"]
+    for run in runs:
+        cells = nbformat.read(BOOK / run.notebook, as_version=4).cells
+        minutes = re.search(r"⏱ (\d+)", cells[0].source)
+        count = sum("{exercise}" in cell.source for cell in cells if cell.cell_type == "markdown")
+        page = f"{{doc}}`/{run.notebook.removesuffix('.ipynb')}`"
+        lines.append(f"| {page} | {minutes[1] if minutes else '–'} | {count or '–'} | {run.seconds:.0f} |")
+    return "\n".join(lines)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -7,6 +7,7 @@ import nbformat
 import pytest
 
 from data_scripts import book, notebooks, students
+from data_scripts.notebooks import Run
 from vdsr_lib import exercises
 from vdsr_lib.errors import InputError
 from vdsr_lib.exercises import WrongAnswer
@@ -160,3 +161,18 @@ def test_pages_offer_what_is_written(tmp_path):
     page.cells.pop(0)
     with pytest.raises(InputError, match="no cell that begins with ## Exercises"):
         students.offer(page, "students/01_task.ipynb")
+
+
+def test_the_course_table_has_minutes_exercises_and_seconds(tmp_path):
+    run_of_1 = Run("01_task.ipynb", "quick", 12.3, "a machine", "abc1234", "2026-01-02", {}, tmp_path)
+    minutes = re.search(r"⏱ (\d+)", CHAPTERS["01_task.ipynb"].cells[0].source)[1]
+    assert students.course_table([run_of_1]).splitlines()[2] == f"| {{doc}}`/01_task` | {minutes} | 4 | 12 |"
+    assert (notebooks.BOOK / "instructors.md").read_text(encoding="utf-8").count(book.COURSE) == 1
+
+
+def test_each_rubric_has_100_points():
+    text = (notebooks.BOOK / "instructors.md").read_text(encoding="utf-8")
+    rubrics = [table for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE) if "| points |" in table]
+    assert len(rubrics) == 2
+    for table in rubrics:
+        assert sum(map(int, re.findall(r"\| (\d+) \|$", table, re.MULTILINE))) == 100
