@@ -154,13 +154,15 @@ def offer(page: NotebookNode, file: str) -> None:
 
     Errors: `InputError` when the page has no such heading.
     """
-    heading = next((c for c in page.cells if c.cell_type == "markdown" and c.source.startswith("## Exercises")), None)
-    if heading is None:
-        raise InputError(f"{Path(file).name} has solutions, but no cell that begins with ## Exercises")
-    heading.source += (
-        f"\n\nTo work on them, take the chapter without solutions: {{download}}`{Path(file).name} </{file}>`."
+    words = (
+        f"## Exercises\n\nTo work on them, take the chapter without solutions: {{download}}`{Path(file).name} </{file}>`."
         " In Colab choose *File → Upload notebook*."
     )
+    for cell in page.cells:
+        if cell.cell_type == "markdown" and re.search("^## Exercises$", cell.source, re.MULTILINE):
+            cell.source = re.sub("^## Exercises$", lambda _: words, cell.source, flags=re.MULTILINE)
+            return
+    raise InputError(f"{Path(file).name} has solutions, but no heading ## Exercises")
 
 
 def course_table(runs: Iterable[notebooks.Run]) -> str:

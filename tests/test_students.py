@@ -1,6 +1,7 @@
 """Student notebooks: solutions are right, blanks are told so by the checks, and nothing of a solution is left."""
 
 import ast
+import copy
 import re
 
 import nbformat
@@ -152,14 +153,15 @@ def test_myst_becomes_markdown():
 
 
 def test_pages_offer_what_is_written(tmp_path):
-    written = students.write(tmp_path)
-    assert [path.name for path in written] == sorted(CHAPTERS)
-    page = nbformat.from_dict(CHAPTERS["01_task.ipynb"])
-    page.cells = [nbformat.v4.new_markdown_cell("## Exercises"), nbformat.v4.new_markdown_cell("## What next")]
-    students.offer(page, "students/01_task.ipynb")
-    assert "{download}`01_task.ipynb </students/01_task.ipynb>`" in page.cells[0].source
-    page.cells.pop(0)
-    with pytest.raises(InputError, match="no cell that begins with ## Exercises"):
+    assert [path.name for path in students.write(tmp_path)] == sorted(CHAPTERS)
+    for name, chapter in CHAPTERS.items():
+        page = nbformat.from_dict(copy.deepcopy(chapter))
+        students.offer(page, f"students/{name}")
+        text = "\n".join(cell.source for cell in page.cells)
+        assert text.count(f"{{download}}`{name} </students/{name}>`") == 1
+        assert len(page.cells) == len(chapter.cells)
+    page.cells = [nbformat.v4.new_markdown_cell("## What next")]
+    with pytest.raises(InputError, match="no heading ## Exercises"):
         students.offer(page, "students/01_task.ipynb")
 
 
