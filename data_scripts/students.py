@@ -155,8 +155,8 @@ def offer(page: NotebookNode, file: str) -> None:
     Errors: `InputError` when the page has no such heading.
     """
     words = (
-        f"## Exercises\n\nTo work on them, take the chapter without solutions: {{download}}`{Path(file).name} </{file}>`."
-        " In Colab choose *File → Upload notebook*."
+        "## Exercises\n\nTo work on them, take the chapter without solutions: "
+        f"{{download}}`{Path(file).name} </{file}>`. In Colab choose *File → Upload notebook*."
     )
     for cell in page.cells:
         if cell.cell_type == "markdown" and re.search("^## Exercises$", cell.source, re.MULTILINE):
