@@ -286,7 +286,8 @@ def test_a_real_interrupt(folder):
     Image.new("RGB", (6000, 4000)).save(folder / "large.png")
     command = [*VDSR_COMMAND, "upscale", "large.png", "-o", "x.png", "-s", "2", "-w", "bicubic"]
     with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                          env={**os.environ, "PYTHONUNBUFFERED": "1"}, preexec_fn=_hear_interrupts) as process:  # fmt: skip
+                          env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                          preexec_fn=_hear_interrupts) as process:  # fmt: skip
         assert process.stdout.readline().startswith("weights")
         time.sleep(0.3)
         process.send_signal(signal.SIGINT)
