@@ -79,6 +79,7 @@ async function choose(chosen) {
   worker = newWorker();
   const own = worker;
   picture = null;
+  refresh();  // nothing can be started until the new picture is read
   try {
     const read = await ask(own, { task: "read", file: chosen }, "picture");
     if (own !== worker) return;  // another one was chosen meanwhile
