@@ -44,6 +44,8 @@ def test_page_is_whole_everywhere(browser, site, name):
                 page = visit.open(f"{name}.html")
                 if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
                     visit.wrong.append(f"scrolls sideways, because of {page.evaluate(WIDE)}")
+                # Try it adds its samples after the page itself has loaded.
+                page.wait_for_function("[...document.querySelectorAll('article img')].every(img => img.complete)")
                 visit.wrong += page.evaluate(FALSE_PICTURES)
                 visit.wrong += [
                     f"formula: {text}" for text in page.locator("mjx-merror, article .math:not(:has(mjx-container))")
