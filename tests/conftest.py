@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import files
 from pathlib import Path
+from xml.etree import ElementTree
 
+import matplotlib
 import numpy as np
 import pytest
 import torch
@@ -33,6 +35,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("gpu"):
                 item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+
+@pytest.fixture
+def is_a_drawing():
+    """`is_a_drawing(make)`: a vector drawing with words, the same twice, and no trace is left."""
+
+    def check(make: Callable) -> None:
+        before = dict(matplotlib.rcParams)
+        figure = make()
+        svg = figure._repr_svg_()
+        assert dict(matplotlib.rcParams) == before
+        assert ElementTree.fromstring(svg).tag.endswith("svg")
+        assert len(figure.alt) > 20
+        assert make()._repr_svg_() == svg
+
+    return check
 
 
 def _missing(what: str) -> None:
