@@ -10,7 +10,7 @@ from skimage import data, metrics
 from skimage.util import random_noise
 
 from vdsr_lib.errors import InputError
-from vdsr_lib.metrics import psnr, shave, ssim, ssim_map
+from vdsr_lib.metrics import power_spectrum, psnr, shave, ssim, ssim_map
 
 PAIR = st.tuples(st.integers(11, 30), st.integers(11, 30), st.integers(0, 2**32 - 1), st.floats(0.1, 80))
 
@@ -112,3 +112,30 @@ def test_errors_name_what_came_in(metric, image, reference, peak, says):
 def test_ssim_wants_a_plane_as_large_as_its_window(shape):
     with pytest.raises(InputError, match="both sides >= 11"):
         ssim(np.zeros(shape), np.zeros(shape))
+
+
+@pytest.mark.parametrize("cycles", [0.1, 0.25, 0.4])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_power_of_stripes_is_at_their_frequency(cycles, axis):
+    wave = 100 + 20 * np.cos(2 * np.pi * cycles * np.arange(200))
+    stripes = np.broadcast_to(wave, (150, 200)) if axis else np.broadcast_to(wave[:, None], (200, 150))
+    frequency, power = power_spectrum(stripes)
+    assert frequency[[0, -1]].tolist() == [0, 0.5]
+    assert frequency[power.argmax()] == pytest.approx(cycles)
+    far = abs(frequency - cycles) > 0.03
+    assert power[far].max() < 1e-3 * power.max()
+
+
+def test_power_of_white_noise_is_flat_and_of_the_known_height():
+    noise = np.random.default_rng(0).normal(0, 3, (256, 320))
+    _, power = power_spectrum(noise)
+    # Each coefficient's mean power is the variance times the sum of the squared window, 3/8 of the pixels an axis.
+    height = 9 * (3 / 8) ** 2 * noise.size
+    np.testing.assert_allclose(power[10:] / height, 1, atol=0.4)  # a ring has few coefficients near the middle
+    assert power[5:].mean() == pytest.approx(height, rel=0.02)
+
+
+@pytest.mark.parametrize(("shape", "bins"), [((40, 60), 50), ((60, 60, 3), 50), ((60, 60), 0)])
+def test_power_spectrum_wants_a_plane_with_a_pixel_for_each_step(shape, bins):
+    with pytest.raises(InputError, match=r"wanted \(H, W\)"):
+        power_spectrum(np.zeros(shape), bins)
