@@ -7,7 +7,8 @@ and only its middle is kept. So tiles leave no seam, and memory does not grow wi
 What the paper leaves open is decided here, in one place:
 
 * **Any real scale.** The picture is interpolated by that scale, and the network runs on the result. It was
-  trained on 2, 3 and 4 and does well between them. At scale 1 nothing was lost: the picture comes back as it is.
+  trained on 2, 3 and 4 and does well between them; below 2 it can do worse than interpolation (chapter 7). At scale
+  1 nothing was lost: the picture comes back as it is.
 * **Grey.** A grey picture is taken as RGB with three equal channels: black is luma 16, white is luma 235.
 * **Transparency.** Alpha is interpolated, and colour is not multiplied with it. Pixels of alpha 0 first take
   the colour of the nearest visible pixel, so that no hidden colour bleeds into the edge.
