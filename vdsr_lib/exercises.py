@@ -410,7 +410,7 @@ def check_05b(answer: Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray
         raise _wrong("05b", "the gradient has the wrong sign: when the prediction is too high, it must be positive.")
     if not np.allclose(got, slope):
         raise _wrong("05b", "the loss is right, its gradient is not. Differentiate by one pixel of the prediction.")
-    _right("05b", "The gradient is the error itself: a small target means small gradients.")
+    _right("05b", "The gradient is the error itself: a small error means small gradients.")
 
 
 def check_05c(answer: Callable[[int, float], float]) -> None:
@@ -535,6 +535,200 @@ def check_06d(answer: Callable[[np.ndarray, float, float], float]) -> None:
                 raise _wrong("06d", f"at learning rate {rate:g} it cuts {cut:.3f} of the elements, wanted {share:g}. "
                              "Sort their absolute values, or ask np.quantile.")  # fmt: skip
     _right("06d", "Such a clip needs no θ, but the largest step is no longer known in advance.")
+
+
+# --- chapter 7 ---------------------------------------------------------------------------------------
+
+
+def check_07a(answer: float) -> None:
+    """The share of a picture's frequencies that a picture made 2.5 times smaller cannot hold."""
+    share = _number("07a", answer)
+    if abs(share - 0.6) < 0.005:
+        raise _wrong("07a", "that is the share along one axis. A picture has two.")
+    if abs(share - 0.16) < 0.005:
+        raise _wrong("07a", "that is the share that it *can* hold.")
+    if abs(share - 0.84) > 0.005:
+        raise _wrong("07a", "a picture s times smaller has 1/s² of the pixels, and holds as many frequencies.")
+    _right("07a", "The scale need not be whole.")
+
+
+def check_07b(answer: Callable[[Any], Mapping[int, float]]) -> None:
+    """The share of the loss that each scale has in a set of patches, `loss_shares(patches)`, for f = 0."""
+    import torch
+
+    from .patches import Patches
+
+    function = _function("07b", answer)
+    generator = torch.Generator().manual_seed(7)
+    # Not as many patches of each scale, so that a mean and a sum are told apart.
+    scale = torch.tensor([2] * 5 + [3] * 3 + [4] * 2)
+    high_res = torch.rand(10, 1, 9, 9, generator=generator)
+    interpolated = high_res + 0.02 * scale.view(-1, 1, 1, 1) * torch.randn(10, 1, 9, 9, generator=generator)
+    patches = Patches(interpolated, high_res, scale)
+    squares = (high_res - interpolated).square().sum(dim=(1, 2, 3))
+    sums = {s: float(squares[scale == s].sum()) for s in (2, 3, 4)}
+    means = {s: float(squares[scale == s].mean()) for s in (2, 3, 4)}
+    got = _answered("07b", function(patches))
+    if not isinstance(got, Mapping) or {int(k) for k in got} != {2, 3, 4}:
+        raise _wrong("07b", "a dictionary from scale to share is wanted, with the scales of the patches as keys.")
+    given = {int(k): _number("07b", v) for k, v in got.items()}
+    if abs(sum(given.values()) - 1) > 1e-3:
+        raise _wrong("07b", f"the shares sum to {sum(given.values()):.3f}, wanted 1.")
+    wanted = {s: v / sum(sums.values()) for s, v in sums.items()}
+    by_mean = {s: v / sum(means.values()) for s, v in means.items()}
+    if max(abs(given[s] - wanted[s]) for s in wanted) > 1e-3:
+        if max(abs(given[s] - by_mean[s]) for s in by_mean) < 1e-3:
+            raise _wrong("07b", "those are the shares if each scale had as many patches. Sum over the patches, so "
+                         "that a scale with more of them counts more.")  # fmt: skip
+        raise _wrong("07b", f"for a test set it gives {given[2]:.3f}, {given[3]:.3f}, {given[4]:.3f}, wanted "
+                     f"{wanted[2]:.3f}, {wanted[3]:.3f}, {wanted[4]:.3f}.")  # fmt: skip
+    _right("07b", "A mixture in equal numbers is not one in equal weights.")
+
+
+def check_07c(answer: Callable[[Any, int, Any], Any]) -> None:
+    """A batch with as many patches of each scale, `balanced(scale, each, generator)`: their indices."""
+    import torch
+
+    function = _function("07c", answer)
+    scale = torch.tensor([2, 3, 4, 2, 2, 4, 3, 2, 4, 3, 2, 2, 3, 4, 4, 2])
+    seen: set[int] = set()
+    for seed in range(40):
+        generator = torch.Generator().manual_seed(seed)
+        got = _answered("07c", function(scale.clone(), 3, generator))
+        index = torch.as_tensor(got).reshape(-1)
+        if len(index) != 9 or index.is_floating_point() or int(index.min()) < 0 or int(index.max()) >= len(scale):
+            raise _wrong("07c", f"3 of each of 3 scales are 9 indices in [0, {len(scale)}), got {index.tolist()}.")
+        counts = {s: int((scale[index] == s).sum()) for s in (2, 3, 4)}
+        if set(counts.values()) != {3}:
+            raise _wrong("07c", f"patches of the scales 2, 3, 4: {list(counts.values())}, wanted 3 of each.")
+        if len(set(index.tolist())) != 9:
+            raise _wrong("07c", "a patch comes twice in the same batch. Shuffle those of a scale, and take the first.")
+        again = torch.as_tensor(function(scale.clone(), 3, torch.Generator().manual_seed(seed))).reshape(-1)
+        if not torch.equal(index, again):
+            raise _wrong("07c", "the same seed gives another batch. Draw from the generator that is handed over.")
+        seen |= set(index.tolist())
+    if seen != set(range(len(scale))):
+        raise _wrong(
+            "07c", f"patches {sorted(set(range(len(scale))) - seen)} never come up in 40 batches. Draw at random."
+        )
+    _right("07c", "Now each batch has the same mixture, to the patch.")
+
+
+def check_07d(answer: Callable[[np.ndarray], int]) -> None:
+    """The scale of an interpolated luma `(240, 240)`, 2, 3 or 4, from its pixels alone, `guess_scale(x)`."""
+    from skimage import data
+
+    from .degradation import degrade
+    from .images import luma
+
+    function = _function("07d", answer)
+    missed = []
+    for name in ("astronaut", "camera", "chelsea", "coffee"):
+        for top, left in ((30, 30), (60, 130), (30, 200)):
+            y = luma(getattr(data, name)())[top : top + 240, left : left + 240]
+            for scale in (2, 3, 4):
+                got = _number("07d", function(degrade(y, scale).interpolated))
+                if got != scale:
+                    missed.append(f"{name} at ×{scale} taken for ×{got:g}")
+    if len(missed) > 1:
+        raise _wrong("07d", f"{36 - len(missed)} of 36 are right; one may be wrong. The first miss: {missed[0]}. "
+                     "An interpolated column is a weighted sum of the columns of axis_weights(n // s, n).matrix(). "
+                     "Fit it for each s; one fit leaves nothing over.")  # fmt: skip
+    _right("07d", "The scale is written in the pixels, for whoever can read it.")
+
+
+# --- chapter 8 ---------------------------------------------------------------------------------------
+
+
+def check_08a(answer: tuple[float, float]) -> None:
+    """PSNR and SSIM of the authors' weights on Set14 ×3, from the stored record, to the digits of the paper."""
+    from . import runs
+
+    given = _answered("08a", answer)
+    try:
+        psnr, ssim = (_number("08a", v) for v in given)
+    except (TypeError, ValueError):
+        raise _wrong("08a", "a pair (PSNR, SSIM) is wanted.") from None
+    scores = list(runs.load_run("authors").scores["Set14"]["3"].values())
+    wanted = (
+        round(float(np.mean([s["psnr"] for s in scores])), 2),
+        round(float(np.mean([s["ssim"] for s in scores])), 4),
+    )
+    pooled = -10 * math.log10(float(np.mean([10 ** (-s["psnr"] / 10) for s in scores])))
+    if abs(psnr - pooled) < 0.02:
+        raise _wrong("08a", "that is the PSNR of the mean squared error over all pictures. The tables average the "
+                     "PSNRs of the pictures.")  # fmt: skip
+    if abs(psnr - wanted[0]) > 0.0051 or abs(ssim - wanted[1]) > 0.000051:
+        raise _wrong("08a", f"({psnr:g}, {ssim:g}) is not it. `runs.load_run('authors').scores['Set14']['3']` holds a "
+                     "dictionary for each of 14 pictures; take the means.")  # fmt: skip
+    _right("08a", "That is the paper's cell, to the last digit.")
+
+
+def check_08b(answer: Callable[[Mapping[int, float]], str]) -> None:
+    """Which protocol gave three printed numbers for the authors' weights on Set5, `which({2: ..., 3: ..., 4: ...})`."""
+    from . import runs
+    from .evaluation import PROTOCOLS
+
+    function = _function("08b", answer)
+    for name in PROTOCOLS:
+        record = runs.load_run(f"slip-authors-{name}")
+        reported = {s: round(record.mean("Set5", s), 2) for s in (2, 3, 4)}
+        got = _answered("08b", function(dict(reported)))
+        if got not in PROTOCOLS:
+            raise _wrong("08b", f"a key of PROTOCOLS is wanted, got {got!r}.")
+        if got != name:
+            raise _wrong("08b", f"for {reported} it says {got!r}. Compare with the mean of each record "
+                         "`slip-authors-…` at all three scales, and take the nearest.")  # fmt: skip
+    _right("08b", "Three numbers tell what one does not.")
+
+
+def check_08c(answer: Callable[[float, Sequence[float]], float]) -> None:
+    """How many standard deviations a printed number is from runs of several seeds, `distance(paper, seeds)`."""
+    function = _function("08c", answer)
+    for paper, seeds in ((37.0, [36.9, 36.95, 36.85]), (36.5, [36.9, 36.95, 36.85, 36.8]), (37.1, [37.0, 37.2])):
+        n, mean, spread = len(seeds), float(np.mean(seeds)), float(np.std(seeds, ddof=1))
+        wanted = (mean - paper) / (spread * math.sqrt(1 + 1 / n))
+        got = _number("08c", function(paper, list(seeds)))
+        if abs(got - wanted) < 1e-6:
+            continue
+        for value, hint in (
+            (-wanted, "the sign is turned: ours minus the paper's."),
+            ((mean - paper) / spread, "the mean of n runs is itself uncertain, by spread/√n. Add the two variances."),
+            ((mean - paper) / (spread / math.sqrt(n)), "the paper's number is one run, with a spread of its own. Add "
+             "its variance to that of our mean."),
+            ((mean - paper) / (float(np.std(seeds)) * math.sqrt(1 + 1 / n)), "a spread that is estimated from n runs "
+             "has n − 1 in its denominator (ddof=1)."),
+        ):  # fmt: skip
+            if abs(got - value) < 1e-6:
+                raise _wrong("08c", hint)
+        raise _wrong("08c", f"for {paper} and {seeds} it gives {got:.3f}, wanted {wanted:.3f}.")
+    _right("08c", "With three seeds a distance of 2 is nothing to write home about: the spread itself is a guess.")
+
+
+def check_08d(answer: Callable[[Sequence[float], Sequence[float]], tuple[float, float]]) -> None:
+    """A 95 % bootstrap interval of the mean gain of one method over another, `interval(ours, theirs)`, by pictures."""
+    function = _function("08d", answer)
+    rng = np.random.default_rng(8)
+    theirs = rng.normal(29, 4, 40)  # pictures differ much more than methods do
+    ours = theirs + rng.normal(0.3, 0.4, 40)
+    gains = ours - theirs
+    means = rng.choice(gains, (20_000, 40)).mean(axis=1)
+    wanted = np.quantile(means, [0.025, 0.975])
+    try:
+        low, high = (_number("08d", v) for v in _answered("08d", function(ours.copy(), theirs.copy())))
+    except (TypeError, ValueError):
+        raise _wrong("08d", "a pair (low, high) is wanted.") from None
+    width, right = high - low, float(wanted[1] - wanted[0])
+    if width <= 0:
+        raise _wrong("08d", f"the interval goes from {low:.3f} to {high:.3f}; the lower end comes first.")
+    if width > 3 * right:
+        raise _wrong("08d", "it is far too wide. Both methods saw the same pictures: take the gain of each picture, "
+                     "and draw gains, not scores.")  # fmt: skip
+    if width < 0.6 * right or abs(low - wanted[0]) > 0.03 or abs(high - wanted[1]) > 0.03:
+        raise _wrong("08d", f"for a test set it gives [{low:.3f}, {high:.3f}], wanted about [{wanted[0]:.3f}, "
+                     f"{wanted[1]:.3f}]. Draw as many gains as there are, with replacement, take their mean; do "
+                     "it some thousand times, and take the quantiles 0.025 and 0.975.")  # fmt: skip
+    _right("08d", "An interval that holds 0 says: these pictures cannot tell the two apart.")
 
 
 # --- chapter 9 ---------------------------------------------------------------------------------------
@@ -747,197 +941,3 @@ def check_10d(answer: Callable[[tuple[int, int], int, int], Sequence[Any]]) -> N
             raise _wrong("10d", f"for {shape} there are seams, as in row {int(np.argmax(apart.max(1)))}. Is the whole "
                          "margin read, and cut off again?")  # fmt: skip
     _right("10d", "The same picture, in memory that does not grow with it.")
-
-
-# --- chapter 7 ---------------------------------------------------------------------------------------
-
-
-def check_07a(answer: float) -> None:
-    """The share of a picture's frequencies that a picture made 2.5 times smaller cannot hold."""
-    share = _number("07a", answer)
-    if abs(share - 0.6) < 0.005:
-        raise _wrong("07a", "that is the share along one axis. A picture has two.")
-    if abs(share - 0.16) < 0.005:
-        raise _wrong("07a", "that is the share that it *can* hold.")
-    if abs(share - 0.84) > 0.005:
-        raise _wrong("07a", "a picture s times smaller has 1/s² of the pixels, and holds as many frequencies.")
-    _right("07a", "The scale need not be whole.")
-
-
-def check_07b(answer: Callable[[Any], Mapping[int, float]]) -> None:
-    """The share of the loss that each scale has in a set of patches, `loss_shares(patches)`, for f = 0."""
-    import torch
-
-    from .patches import Patches
-
-    function = _function("07b", answer)
-    generator = torch.Generator().manual_seed(7)
-    # Not as many patches of each scale, so that a mean and a sum are told apart.
-    scale = torch.tensor([2] * 5 + [3] * 3 + [4] * 2)
-    high_res = torch.rand(10, 1, 9, 9, generator=generator)
-    interpolated = high_res + 0.02 * scale.view(-1, 1, 1, 1) * torch.randn(10, 1, 9, 9, generator=generator)
-    patches = Patches(interpolated, high_res, scale)
-    squares = (high_res - interpolated).square().sum(dim=(1, 2, 3))
-    sums = {s: float(squares[scale == s].sum()) for s in (2, 3, 4)}
-    means = {s: float(squares[scale == s].mean()) for s in (2, 3, 4)}
-    got = _answered("07b", function(patches))
-    if not isinstance(got, Mapping) or {int(k) for k in got} != {2, 3, 4}:
-        raise _wrong("07b", "a dictionary from scale to share is wanted, with the scales of the patches as keys.")
-    given = {int(k): _number("07b", v) for k, v in got.items()}
-    if abs(sum(given.values()) - 1) > 1e-3:
-        raise _wrong("07b", f"the shares sum to {sum(given.values()):.3f}, wanted 1.")
-    wanted = {s: v / sum(sums.values()) for s, v in sums.items()}
-    by_mean = {s: v / sum(means.values()) for s, v in means.items()}
-    if max(abs(given[s] - wanted[s]) for s in wanted) > 1e-3:
-        if max(abs(given[s] - by_mean[s]) for s in by_mean) < 1e-3:
-            raise _wrong("07b", "those are the shares if each scale had as many patches. Sum over the patches, so "
-                         "that a scale with more of them counts more.")  # fmt: skip
-        raise _wrong("07b", f"for a test set it gives {given[2]:.3f}, {given[3]:.3f}, {given[4]:.3f}, wanted "
-                     f"{wanted[2]:.3f}, {wanted[3]:.3f}, {wanted[4]:.3f}.")  # fmt: skip
-    _right("07b", "A mixture in equal numbers is not one in equal weights.")
-
-
-def check_07c(answer: Callable[[Any, int, Any], Any]) -> None:
-    """A batch with as many patches of each scale, `balanced(scale, each, generator)`: their indices."""
-    import torch
-
-    function = _function("07c", answer)
-    scale = torch.tensor([2, 3, 4, 2, 2, 4, 3, 2, 4, 3, 2, 2, 3, 4, 4, 2])
-    seen: set[int] = set()
-    for seed in range(40):
-        generator = torch.Generator().manual_seed(seed)
-        got = _answered("07c", function(scale.clone(), 3, generator))
-        index = torch.as_tensor(got).reshape(-1)
-        if len(index) != 9 or index.is_floating_point() or int(index.min()) < 0 or int(index.max()) >= len(scale):
-            raise _wrong("07c", f"3 of each of 3 scales are 9 indices in [0, {len(scale)}), got {index.tolist()}.")
-        counts = {s: int((scale[index] == s).sum()) for s in (2, 3, 4)}
-        if set(counts.values()) != {3}:
-            raise _wrong("07c", f"patches of the scales 2, 3, 4: {list(counts.values())}, wanted 3 of each.")
-        if len(set(index.tolist())) != 9:
-            raise _wrong("07c", "a patch comes twice in the same batch. Shuffle those of a scale, and take the first.")
-        again = torch.as_tensor(function(scale.clone(), 3, torch.Generator().manual_seed(seed))).reshape(-1)
-        if not torch.equal(index, again):
-            raise _wrong("07c", "the same seed gives another batch. Draw from the generator that is handed over.")
-        seen |= set(index.tolist())
-    if seen != set(range(len(scale))):
-        raise _wrong(
-            "07c", f"patches {sorted(set(range(len(scale))) - seen)} never come up in 40 batches. Draw at random."
-        )
-    _right("07c", "Now each batch has the same mixture, to the patch.")
-
-
-def check_07d(answer: Callable[[np.ndarray], int]) -> None:
-    """The scale of an interpolated luma `(240, 240)`, 2, 3 or 4, from its pixels alone, `guess_scale(x)`."""
-    from skimage import data
-
-    from .degradation import degrade
-    from .images import luma
-
-    function = _function("07d", answer)
-    missed = []
-    for name in ("astronaut", "camera", "chelsea", "coffee"):
-        for top, left in ((30, 30), (60, 130), (30, 200)):
-            y = luma(getattr(data, name)())[top : top + 240, left : left + 240]
-            for scale in (2, 3, 4):
-                got = _number("07d", function(degrade(y, scale).interpolated))
-                if got != scale:
-                    missed.append(f"{name} at ×{scale} taken for ×{got:g}")
-    if len(missed) > 1:
-        raise _wrong("07d", f"{36 - len(missed)} of 36 are right; one may be wrong. The first miss: {missed[0]}. "
-                     "An interpolated column is a weighted sum of the columns of axis_weights(n // s, n).matrix(). "
-                     "Fit it for each s; one fit leaves nothing over.")  # fmt: skip
-    _right("07d", "The scale is written in the pixels, for whoever can read it.")
-
-
-# --- chapter 8 ---------------------------------------------------------------------------------------
-
-
-def check_08a(answer: tuple[float, float]) -> None:
-    """PSNR and SSIM of the authors' weights on Set14 ×3, from the stored record, to the digits of the paper."""
-    from . import runs
-
-    given = _answered("08a", answer)
-    try:
-        psnr, ssim = (_number("08a", v) for v in given)
-    except (TypeError, ValueError):
-        raise _wrong("08a", "a pair (PSNR, SSIM) is wanted.") from None
-    scores = list(runs.load_run("authors").scores["Set14"]["3"].values())
-    wanted = (
-        round(float(np.mean([s["psnr"] for s in scores])), 2),
-        round(float(np.mean([s["ssim"] for s in scores])), 4),
-    )
-    pooled = -10 * math.log10(float(np.mean([10 ** (-s["psnr"] / 10) for s in scores])))
-    if abs(psnr - pooled) < 0.02:
-        raise _wrong("08a", "that is the PSNR of the mean squared error over all pictures. The tables average the "
-                     "PSNRs of the pictures.")  # fmt: skip
-    if abs(psnr - wanted[0]) > 0.0051 or abs(ssim - wanted[1]) > 0.000051:
-        raise _wrong("08a", f"({psnr:g}, {ssim:g}) is not it. `runs.load_run('authors').scores['Set14']['3']` holds a "
-                     "dictionary for each of 14 pictures; take the means.")  # fmt: skip
-    _right("08a", "That is the paper's cell, to the last digit.")
-
-
-def check_08b(answer: Callable[[Mapping[int, float]], str]) -> None:
-    """Which protocol gave three printed numbers for the authors' weights on Set5, `which({2: ..., 3: ..., 4: ...})`."""
-    from . import runs
-    from .evaluation import PROTOCOLS
-
-    function = _function("08b", answer)
-    for name in PROTOCOLS:
-        record = runs.load_run(f"slip-authors-{name}")
-        reported = {s: round(record.mean("Set5", s), 2) for s in (2, 3, 4)}
-        got = _answered("08b", function(dict(reported)))
-        if got not in PROTOCOLS:
-            raise _wrong("08b", f"a key of PROTOCOLS is wanted, got {got!r}.")
-        if got != name:
-            raise _wrong("08b", f"for {reported} it says {got!r}. Compare with the mean of each record "
-                         "`slip-authors-…` at all three scales, and take the nearest.")  # fmt: skip
-    _right("08b", "Three numbers tell what one does not.")
-
-
-def check_08c(answer: Callable[[float, Sequence[float]], float]) -> None:
-    """How many standard deviations a printed number is from runs of several seeds, `distance(paper, seeds)`."""
-    function = _function("08c", answer)
-    for paper, seeds in ((37.0, [36.9, 36.95, 36.85]), (36.5, [36.9, 36.95, 36.85, 36.8]), (37.1, [37.0, 37.2])):
-        n, mean, spread = len(seeds), float(np.mean(seeds)), float(np.std(seeds, ddof=1))
-        wanted = (mean - paper) / (spread * math.sqrt(1 + 1 / n))
-        got = _number("08c", function(paper, list(seeds)))
-        if abs(got - wanted) < 1e-6:
-            continue
-        for value, hint in (
-            (-wanted, "the sign is turned: ours minus the paper's."),
-            ((mean - paper) / spread, "the mean of n runs is itself uncertain, by spread/√n. Add the two variances."),
-            ((mean - paper) / (spread / math.sqrt(n)), "the paper's number is one run, with a spread of its own. Add "
-             "its variance to that of our mean."),
-            ((mean - paper) / (float(np.std(seeds)) * math.sqrt(1 + 1 / n)), "a spread that is estimated from n runs "
-             "has n − 1 in its denominator (ddof=1)."),
-        ):  # fmt: skip
-            if abs(got - value) < 1e-6:
-                raise _wrong("08c", hint)
-        raise _wrong("08c", f"for {paper} and {seeds} it gives {got:.3f}, wanted {wanted:.3f}.")
-    _right("08c", "With three seeds a distance of 2 is nothing to write home about: the spread itself is a guess.")
-
-
-def check_08d(answer: Callable[[Sequence[float], Sequence[float]], tuple[float, float]]) -> None:
-    """A 95 % bootstrap interval of the mean gain of one method over another, `interval(ours, theirs)`, by pictures."""
-    function = _function("08d", answer)
-    rng = np.random.default_rng(8)
-    theirs = rng.normal(29, 4, 40)  # pictures differ much more than methods do
-    ours = theirs + rng.normal(0.3, 0.4, 40)
-    gains = ours - theirs
-    means = rng.choice(gains, (20_000, 40)).mean(axis=1)
-    wanted = np.quantile(means, [0.025, 0.975])
-    try:
-        low, high = (_number("08d", v) for v in _answered("08d", function(ours.copy(), theirs.copy())))
-    except (TypeError, ValueError):
-        raise _wrong("08d", "a pair (low, high) is wanted.") from None
-    width, right = high - low, float(wanted[1] - wanted[0])
-    if width <= 0:
-        raise _wrong("08d", f"the interval goes from {low:.3f} to {high:.3f}; the lower end comes first.")
-    if width > 3 * right:
-        raise _wrong("08d", "it is far too wide. Both methods saw the same pictures: take the gain of each picture, "
-                     "and draw gains, not scores.")  # fmt: skip
-    if width < 0.6 * right or abs(low - wanted[0]) > 0.03 or abs(high - wanted[1]) > 0.03:
-        raise _wrong("08d", f"for a test set it gives [{low:.3f}, {high:.3f}], wanted about [{wanted[0]:.3f}, "
-                     f"{wanted[1]:.3f}]. Draw as many gains as there are, with replacement, take their mean; do "
-                     "it some thousand times, and take the quantiles 0.025 and 0.975.")  # fmt: skip
-    _right("08d", "An interval that holds 0 says: these pictures cannot tell the two apart.")
