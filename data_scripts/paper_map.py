@@ -22,6 +22,12 @@ from .notebooks import ROOT
 LIBRARY = ROOT / "vdsr_lib"
 TESTS = ROOT / "tests"
 KINDS = ("section", "formula", "table", "figure")
+# What a function's name cannot spell.
+SPELLINGS = {
+    "(paper|square) s": r"\1's", "papers": "paper's", "the authors": "the authors'", "matlabs": "MATLAB's",
+    "matlab": "MATLAB", "scikit images": "scikit-image's", "vdsr": "VDSR", "srcnn": "SRCNN", "psnr": "PSNR",
+    "ssim": "SSIM", "svg": "SVG", "t91": "T91", "set5": "Set5", "2d plus 1": "2D + 1", "0 1": "0.1",
+}  # fmt: skip
 SHOWN = 2  # tests that are named for a function; the rest is counted
 
 
@@ -317,6 +323,8 @@ def test_link(name: str) -> str:
     module, function = name.split("::")
     address = stored()
     words = function.removeprefix("test_").replace("_", " ")
+    for pattern, spelling in SPELLINGS.items():
+        words = re.sub(rf"\b{pattern}\b", spelling, words)
     return f"[{words}](https://github.com/{address.owner}/{address.name}/blob/main/tests/test_{module}.py)"
 
 
