@@ -205,6 +205,7 @@ def test_docstrings_become_field_lists():
     Returns: what is
         left.
     Errors: `InputError`.
+    Chapter: 10.
     """
     lines = [line.removeprefix("    ") for line in text.splitlines()]
     assert ext.docstring_to_rst(lines) == [
@@ -221,8 +222,17 @@ def test_docstrings_become_field_lists():
         ":Returns: what is",
         "   left.",
         ":Errors: ``InputError``.",
+        ":Chapter: 10",
         "",
     ]
+
+
+def test_a_quoted_number_below_zero_has_a_minus_and_no_hyphen():
+    quoted = '<span class="pasted-text">{}</span>'
+    assert ext.mend(quoted.format("-3.61")) == quoted.format("−3.61")
+    assert ext.mend("<p>Outside it is -7.39 dB (-0.02 dB).</p>") == "<p>Outside it is −7.39 dB (−0.02 dB).</p>"
+    for other in ("3e-13", "+0.38", "non-residual", "-"):
+        assert ext.mend(quoted.format(other)) == quoted.format(other)
 
 
 def test_every_module_is_in_the_reference():

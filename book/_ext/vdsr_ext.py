@@ -90,7 +90,8 @@ def docstring_to_rst(lines: list[str]) -> list[str]:
             title, rest = match.groups()
             if not inside:
                 out.append("")
-            out.append(f":{TITLES.get(title, title)}: {to_rst(rest or '')}".rstrip())
+            rest = re.sub(r"^(\d+)\.$", r"\1", rest or "")  # a number and a point would open a list
+            out.append(f":{TITLES.get(title, title)}: {to_rst(rest)}".rstrip())
             inside, entries = True, title in ("Args", "Attributes") and not rest
         elif inside and line.strip() and depth == 0:
             out += ["", to_rst(line)]
@@ -137,6 +138,9 @@ MENDS = [
     # A name for screen readers that is not the one to be seen.
     (r'(<button [^>]*search-button-field[^>]*?) aria-label="[^"]*"', r"\1"),
     (r'<summary aria-label="Toggle hidden content">', "<summary>"),
+    # A claim below zero comes as Python writes it, with a hyphen.
+    (r'(<span class="pasted-text">)-(?=\d)', r"\1−"),
+    (r"(?<=[\s>(])-(?=\d+\.\d+ dB)", "−"),
     # A list in name only, for the browser.
     (r'<div role="list" class="citation-list">', '<div class="citation-list">'),
 ]
