@@ -187,6 +187,8 @@ def test_ledger_rows_say_what_was_reached():
     assert status([(36.50, done)]) == "below"
     assert status([(36.90, partial)]) == "partial"
     assert status([(36.90, partial)], reached=True) == "reproduced"
+    assert status([(36.90, done)], shortened=True) == "shortened"
+    assert status([(36.90, partial)], shortened=True) == "partial"
     row = ledger.make_row("t", "r", "psnr", paper, [(36.8, done), (37.0, done)], 0.15, **arguments)
     assert row.ours == 36.9
     assert row.spread == pytest.approx(0.1414, abs=1e-4)

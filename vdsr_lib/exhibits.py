@@ -17,6 +17,7 @@ _STATES = {
     "above": ("green", "white"),
     "below": ("orange", "white"),
     "run": ("sky", "black"),
+    "shortened": ("purple", "black"),
     "partial": ("yellow", "black"),
     "not yet run": ("light", "black"),
     "not run here": ("grey", "white"),
