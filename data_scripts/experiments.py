@@ -33,6 +33,7 @@ class Experiment:
         training_set: `"T91"`, or `"291"` for T91 with BSD200.
         scales: that patches are made for, mixed.
         patch, stride: in pixels.
+        he_start: every kernel starts by He's rule, whatever the network's own start is.
         silent_start: the last layer starts at zero, and so the network at the interpolated image.
         begins_with: the run whose checkpoint from before its cooldown is this run's beginning.
         held_out: every so many-th training image is kept out for validation; 0 keeps none out.
@@ -50,6 +51,7 @@ class Experiment:
     scales: tuple[int, ...] = (2,)
     patch: int = 41
     stride: int = 41
+    he_start: bool = False
     silent_start: bool = False
     begins_with: str = ""
     held_out: int = 0
@@ -162,10 +164,12 @@ def _queue() -> list[Experiment]:
         )  # fmt: skip
 
     # (d') SRCNN by the recipe of the shipped net, on the same images: what stands beside it on the page *Try it*.
-    shallow = replace(modern, steps=8_000, cooldown_steps=6_000, batch_size=64, log_every=50)
+    # Start, rate and batch were chosen on the held-out images, by runs of 1,500 steps of 64 patches: the original's
+    # start, σ = 0.001, stays 2.8 dB below He's there, and below bicubic interpolation.
+    shallow = replace(modern, steps=24_000, cooldown_steps=18_000, learning_rate=0.03, log_every=100)
     queue.append(
         replace(shipped, name="srcnn-291", shows="table 3's SRCNN by the modern recipe", model=srcnn, config=shallow,
-                silent_start=False, curve_every_epochs=2)
+                silent_start=False, he_start=True, curve_every_epochs=0.5)
     )  # fmt: skip
 
     # (e) Depth: the same steps for each; and plain nets, to show what fails. (f) Table 2: which scales a net was

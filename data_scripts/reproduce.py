@@ -140,9 +140,9 @@ def prepare(experiment: Experiment) -> tuple[Patches, dict[str, np.ndarray]]:
 
 
 def padded(network: nn.Module) -> nn.Module:
-    """The network as it is evaluated: an SRCNN trained without padding gets zeros around its input."""
+    """The network as it is evaluated: an SRCNN trained without padding repeats the edge, as its authors' did."""
     if isinstance(network, SRCNN) and network.padding == "valid":
-        same = SRCNN(network.kernels, network.widths)
+        same = SRCNN(network.kernels, network.widths, padding="replicate")
         same.load_state_dict(network.state_dict())
         return same.to(next(network.parameters()).device).eval()
     return network
@@ -166,6 +166,9 @@ def run(
     patches, curve_images = prepare(experiment)
     torch.manual_seed(experiment.config.seed)
     model = pretrained.build(experiment.model)
+    if experiment.he_start:
+        for kernel in (p for name, p in model.named_parameters() if name.endswith("weight")):
+            torch.nn.init.kaiming_normal_(kernel)
     if experiment.silent_start:
         torch.nn.init.zeros_(list(model.parameters())[-2])  # the last layer's kernel; its bias is zero already
     fabric = default_fabric(experiment.config.precision)

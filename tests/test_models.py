@@ -2,8 +2,10 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 from torch import nn
 
 from vdsr_lib.errors import InputError
@@ -99,7 +101,9 @@ def test_input_is_not_changed_and_gradients_reach_it():
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1, 1), (3, 1, 5, 9), (1, 1, 41, 41)])
-@pytest.mark.parametrize("model", [VDSR(3, 4), SRCNN(), VDSR(2, 1, residual=False, bias=False)])
+@pytest.mark.parametrize(
+    "model", [VDSR(3, 4), SRCNN(), SRCNN(padding="replicate"), VDSR(2, 1, residual=False, bias=False)]
+)
 def test_size_stays(model, shape):
     assert model(torch.rand(shape)).shape == shape
 
@@ -110,6 +114,29 @@ def test_valid_srcnn_is_the_middle_of_the_padded_one():
     valid.load_state_dict(same.state_dict())
     assert valid(x).shape == (1, 1, 21, 18)
     assert torch.allclose(valid(x), same(x)[..., 6:-6, 6:-6], atol=1e-6)
+
+
+def test_replicating_srcnn_repeats_the_edge_before_each_layer():
+    torch.manual_seed(0)
+    network, x = SRCNN((5, 1, 3), (4, 3), padding="replicate").double(), torch.rand(1, 1, 9, 7).double()
+    for conv in network.convs:
+        nn.init.normal_(conv.weight)
+        nn.init.normal_(conv.bias)
+    features = x.numpy()[0]
+    for k, conv in enumerate(network.convs):
+        kernels, biases = conv.weight.detach().numpy(), conv.bias.detach().numpy()
+        features = np.stack(
+            [
+                sum(
+                    ndimage.correlate(channel, kernel, mode="nearest")
+                    for channel, kernel in zip(features, bank, strict=True)
+                )
+                for bank in kernels
+            ]
+        )
+        features += biases[:, None, None]
+        features = np.maximum(features, 0) if k < 2 else features
+    assert np.allclose(network(x).detach().numpy()[0], features, atol=1e-12)
 
 
 @pytest.mark.parametrize("arguments", [(1,), (0,), (-3,), (2.5,), (20, 0), (20, 6.4), ("20",)])

@@ -27,13 +27,29 @@ def test_experiments_are_named_frozen_and_complete():
     assert {(e.model["residual"], e.config.learning_rate) for e in rows} == {
         (kind, rate) for kind in (True, False) for rate in (0.1, 0.01, 0.001)
     }
-    assert {e.scales for e in experiments.EXPERIMENTS.values() if e.shows == "table 2"} == set(experiments.SCALE_SETS)
+    depth_20 = experiments.EXPERIMENTS["depth-20"]
+    table2 = [depth_20, *(e for e in experiments.EXPERIMENTS.values() if e.shows == "table 2")]
+    assert {e.scales for e in table2} == set(experiments.SCALE_SETS)
+    assert all(e.model == depth_20.model for e in table2)
     # The ×2 patches of T91: 80 epochs are about 3,300 steps.
     assert rows[0].config.total_steps(2675) == 3344
     with pytest.raises(AttributeError):
         rows[0].name = "other"
     with pytest.raises(InputError, match="no experiment named"):
         experiments.get_experiment("table9")
+
+
+def test_a_shortened_run_is_the_papers_schedule_made_ten_times_shorter():
+    per_scale = 2675  # patches of T91, about as many at each scale
+    for name, experiment in experiments.EXPERIMENTS.items():
+        if name + experiments.WHOLE not in experiments.EXPERIMENTS:
+            continue
+        whole = experiments.EXPERIMENTS[name + experiments.WHOLE]
+        assert whole.model == experiment.model
+        assert (whole.config.epochs, whole.config.drop_epochs) == (80, 20)
+        assert experiment.config.epochs == 4 * experiment.config.drop_epochs
+        steps = experiment.config.total_steps(per_scale * len(experiment.scales))
+        assert steps == 1004, name  # every shortened run takes as many
 
 
 def test_no_test_image_is_trained_on_or_chosen_by():
@@ -53,7 +69,9 @@ def test_split_is_disjoint_and_whole():
     assert reproduce.split(images, 0) == (images, {})
 
 
-@pytest.mark.parametrize("name", ["theta-1e-4-lr0.1", "vdsr-291", "srcnn-915", "table2-24", "plain-depth-20"])
+@pytest.mark.parametrize(
+    "name", ["theta-1e-4-lr0.1", "vdsr-291", "srcnn-915", "srcnn-291", "table2-24", "plain-depth-20"]
+)
 def test_a_miniature_of_each_kind_runs(name, tmp_path):
     experiment = experiments.miniature(experiments.get_experiment(name))
     record = reproduce.run(experiment, folders(tmp_path), progress=False)
@@ -64,13 +82,14 @@ def test_a_miniature_of_each_kind_runs(name, tmp_path):
     assert all(2 < record.mean("embedded", scale) < 45 for scale in scales)
     network = pretrained.load(str(folders(tmp_path).weight_file(experiment)))
     if isinstance(network, SRCNN):
-        assert network.padding == "same"
+        assert network.padding == "replicate"
     again = reproduce.score_sets(network, {"embedded": (reproduce.load_images("embedded"), scales)})
     # The reloaded weights lie in memory in another order, and so are summed in another order.
     for scale in scales:
         for image, score in again["embedded"][str(scale)].items():
             assert score == pytest.approx(record.scores["embedded"][str(scale)][image], abs=1e-4)
-    kept = [folders(tmp_path).before_cooldown(name)] if name == "vdsr-291" else []
+    cools = experiment.config.schedule == "cooldown"
+    kept = [folders(tmp_path).before_cooldown(name)] if cools else []
     assert list((tmp_path / "checkpoints").iterdir()) == kept
 
 

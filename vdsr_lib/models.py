@@ -70,8 +70,9 @@ class SRCNN(nn.Module):
         kernels: side of the three kernels, odd. (9, 1, 5) has 8,032 weights and sees 13×13 pixels;
             (9, 5, 5) has 57,184 weights and sees 17×17.
         widths: channels after the first and the second layer.
-        padding: `"same"` pads with zeros so that the size stays; `"valid"` does not pad, as the
-            original did in training, and returns `sum(kernels) − 3` pixels less on each axis.
+        padding: `"same"` pads with zeros so that the size stays; `"replicate"` repeats the edge before each
+            layer, as the original did in testing; `"valid"` does not pad, as the original did in
+            training, and returns `sum(kernels) − 3` pixels less on each axis.
 
     Source: Dong et al. 2014, section 3.
     Paper: section 2.1. Chapter: 3.
@@ -89,12 +90,18 @@ class SRCNN(nn.Module):
             raise InputError(f"kernels must be three odd sides, got {kernels!r}")
         if len(widths) != 2 or not all(isinstance(w, int) and w >= 1 for w in widths):
             raise InputError(f"widths must be two whole numbers >= 1, got {widths!r}")
-        if padding not in ("same", "valid"):
-            raise InputError(f"padding must be 'same' or 'valid', got {padding!r}")
+        if padding not in ("same", "replicate", "valid"):
+            raise InputError(f"padding must be 'same', 'replicate' or 'valid', got {padding!r}")
         self.kernels, self.widths, self.padding = kernels, widths, padding
         channels = (1, *widths, 1)
         self.convs = nn.ModuleList(
-            nn.Conv2d(channels[k], channels[k + 1], kernels[k], padding=kernels[k] // 2 if padding == "same" else 0)
+            nn.Conv2d(
+                channels[k],
+                channels[k + 1],
+                kernels[k],
+                padding=0 if padding == "valid" else kernels[k] // 2,
+                padding_mode="replicate" if padding == "replicate" else "zeros",
+            )
             for k in range(3)
         )
         self.reset_parameters()

@@ -185,7 +185,8 @@ def layers_of(network: nn.Module) -> list[Layer]:
     Layers that work on each pixel alone, such as ReLU, are passed over. A skip connection, as
     VDSR's, adds nothing: the pixel itself is in the field already.
 
-    Errors: `InputError` for a layer of another kind, `ceil_mode`, or padding with anything but zeros.
+    Errors: `InputError` for a layer of another kind, `ceil_mode`, or padding with anything but zeros
+        or, where stride and dilation are 1, a repeated edge.
     """
     return list(_read_layers(network, ""))
 
@@ -297,8 +298,13 @@ def _read_layers(module: nn.Module, name: str) -> Iterable[Layer]:
         for key, child in module.named_children():
             yield from _read_layers(child, f"{name}.{key}".removeprefix("."))
     elif isinstance(module, nn.Conv2d):
-        if module.padding_mode != "zeros":
-            raise InputError(f"{module} pads with {module.padding_mode!r}, wanted zeros")
+        # A repeated edge adds nothing to a field without holes: whoever looks past the edge sees it anyway.
+        dense = _pair(module.stride) == _pair(module.dilation) == (1, 1)
+        if module.padding_mode != "zeros" and not (module.padding_mode == "replicate" and dense):
+            raise InputError(
+                f"{module} pads with {module.padding_mode!r}, wanted zeros, "
+                "or 'replicate' where stride and dilation are 1"
+            )
         padding = module.padding
         if isinstance(padding, str):
             same = [d * (k - 1) // 2 for k, d in zip(module.kernel_size, module.dilation, strict=True)]
