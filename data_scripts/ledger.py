@@ -85,8 +85,7 @@ SHORTENED_NOTE = (
 
 
 SRCNN_NOTE = (
-    "One network for three scales, as VDSR is; the paper's SRCNN is one for each scale, trained for far longer. With "
-    "13 × 13 pixels and 8,032 weights it cannot tell well which scale it was given."
+    "One network for three scales, as VDSR is; the paper's SRCNN is one for each scale, trained for far longer."
 )
 
 

@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 from vdsr_lib import datasets, evaluation, pretrained, runs
 from vdsr_lib.errors import DivergedError, VdsrError
+from vdsr_lib.gradients import HE
 from vdsr_lib.models import SRCNN
 from vdsr_lib.patches import Patches, count_patches, extract_patches
 from vdsr_lib.training import (
@@ -140,7 +141,7 @@ def prepare(experiment: Experiment) -> tuple[Patches, dict[str, np.ndarray]]:
 
 
 def padded(network: nn.Module) -> nn.Module:
-    """The network as it is evaluated: an SRCNN trained without padding repeats the edge, as its authors' did."""
+    """The network as it is evaluated: an SRCNN trained without padding repeats the edge, as its authors did."""
     if isinstance(network, SRCNN) and network.padding == "valid":
         same = SRCNN(network.kernels, network.widths, padding="replicate")
         same.load_state_dict(network.state_dict())
@@ -167,8 +168,7 @@ def run(
     torch.manual_seed(experiment.config.seed)
     model = pretrained.build(experiment.model)
     if experiment.he_start:
-        for kernel in (p for name, p in model.named_parameters() if name.endswith("weight")):
-            torch.nn.init.kaiming_normal_(kernel)
+        HE.apply_(model)
     if experiment.silent_start:
         torch.nn.init.zeros_(list(model.parameters())[-2])  # the last layer's kernel; its bias is zero already
     fabric = default_fabric(experiment.config.precision)

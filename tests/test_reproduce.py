@@ -87,6 +87,21 @@ def test_a_miniature_of_each_kind_runs(name, tmp_path):
     assert list((tmp_path / "checkpoints").iterdir()) == kept
 
 
+def test_srcnn_of_the_modern_recipe_starts_by_hes_rule(tmp_path, monkeypatch):
+    seen = []
+
+    def look(model, *_, **__):
+        seen.append(float(model.convs[0].weight.detach().std()))
+        raise InputError("seen enough")
+
+    monkeypatch.setattr(reproduce, "train", look)
+    for name in ("srcnn-291", "srcnn-915"):
+        with pytest.raises(InputError, match="seen enough"):
+            reproduce.run(experiments.miniature(experiments.get_experiment(name)), folders(tmp_path), progress=False)
+    assert seen[0] == pytest.approx((2 / 81) ** 0.5, rel=0.1)
+    assert seen[1] == pytest.approx(1e-3, rel=0.1)
+
+
 def test_a_run_begins_with_what_another_left_before_its_cooldown(tmp_path):
     places = folders(tmp_path)
     shorter, longer = (experiments.miniature(experiments.get_experiment(n)) for n in ("vdsr-291", "vdsr-291-long"))
