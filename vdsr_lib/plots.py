@@ -694,7 +694,7 @@ def run_curves(
         curves: `(x, y)` by label; what is not finite is left out.
         xlabel, ylabel: with units.
         log: a logarithmic vertical axis.
-        levels: values to mark by a horizontal line, by label.
+        levels: values to draw as horizontal lines, by label.
         markers: mark each point.
 
     Chapters: 5, 6.
@@ -707,13 +707,8 @@ def run_curves(
         ax.plot(x, y, linestyle=_DASHES[k % len(_DASHES)], marker="osD^v<>"[k % 7] if markers else None, label=label)
         if len(y):
             words.append(f"{label}: from {y[0]:.3g} to {y[-1]:.3g}")
-    for label, value in (levels or {}).items():
-        ax.axhline(value, color=COLORS["grey"], linewidth=1)
-        ax.annotate(
-            label, (1, value), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=10,
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 1},
-        )  # fmt: skip
-        words.append(f"{label} is at {value:.3g}")
+    _levels(ax, levels)
+    words += [f"{label} is at {value:.3g}" for label, value in (levels or {}).items()]
     if log:
         ax.set_yscale("log")
     ax.set(xlabel=xlabel, ylabel=ylabel)
