@@ -152,11 +152,14 @@ class Table:
 
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in self.header)
+        names = [self._text(row[0]).replace(" = ", "\u00a0=\u00a0") for row in self.rows]
+        # On a phone the numbers would squeeze long names into a word a line.
+        width = min(16, max(map(len, names), default=0))
         body = "".join(
-            f'<tr><th scope="row">{self._text(row[0])}</th>'
+            f'<tr><th scope="row" style="min-width:{width}ch">{name}</th>'
             + "".join(f'<td style="text-align:right;white-space:nowrap">{self._text(cell)}</td>' for cell in row[1:])
             + "</tr>"
-            for row in self.rows
+            for name, row in zip(names, self.rows, strict=True)
         )
         return (
             '<div class="pst-scrollable-table-container" style="overflow-x:auto" tabindex="0"><table class="table">'
