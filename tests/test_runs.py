@@ -1,6 +1,7 @@
 """Records, and the paper's numbers as typed values."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -72,3 +73,12 @@ def test_the_paper_s_own_tables_agree_with_each_other():
     # Bicubic stands in tables 2 and 3; both must be the same cell.
     for scale in (2, 3, 4):
         assert runs.paper_table2(scale, ()) == runs.paper_table3("Set5", scale, "Bicubic")
+
+
+def test_the_stored_speeds_are_those_that_the_bench_measures():
+    speeds = runs.bench()
+    source = (Path(__file__).parents[1] / "data_scripts" / "bench.py").read_text(encoding="utf-8")
+    assert set(speeds) >= {"machine", "commit", "precision"}
+    for name, value in speeds.items():
+        assert f'"{name}"' in source, f"bench.py measures no {name!r}"
+        assert isinstance(value, str) or value > 0, (name, value)

@@ -182,3 +182,10 @@ def ledger() -> tuple[Mapping[str, Any], ...]:
     """The ledger's rows as `data_scripts.ledger` wrote them, in the paper's order. Chapter: 8."""
     text = (resources.files("vdsr_lib") / "assets" / "ledger.json").read_text(encoding="utf-8")
     return tuple(json.loads(text))
+
+
+@lru_cache(maxsize=1)
+def bench() -> Mapping[str, float | str]:
+    """What `make bench` measured on the machine that it names: value by what was measured. Chapter: 10."""
+    text = (resources.files("vdsr_lib") / "assets" / "bench.json").read_text(encoding="utf-8")
+    return json.loads(text)
