@@ -133,6 +133,8 @@ def test_table_writes_numbers_and_words():
 def test_table_refuses_a_ragged_row():
     with pytest.raises(InputError, match="3 cells"):
         Table(["a", "b", "c"], [["x", 1]])
+    with pytest.raises(InputError, match="at least one column"):
+        Table([], [])
 
 
 def frames_of(frames):

@@ -137,11 +137,13 @@ class Table:
         rows: a first cell that names the row, then words or numbers.
         form: how numbers are written, such as `".2f"`.
 
-    Errors: `InputError` when a row is not as long as the header.
+    Errors: `InputError` when there is no column, or a row is not as long as the header.
     """
 
     def __init__(self, header: Sequence[str], rows: Iterable[Sequence[Any]], form: str = ".2f"):
         self.header, self.rows, self.form = list(header), [list(row) for row in rows], form
+        if not self.header:
+            raise InputError("wanted the name of at least one column, got none")
         for row in self.rows:
             if len(row) != len(self.header):
                 raise InputError(f"wanted {len(self.header)} cells in each row, got {row!r}")
@@ -151,7 +153,10 @@ class Table:
         return html.escape(format(cell, self.form).replace("-", "−") if number else str(cell))
 
     def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in self.header)
+        first, *others = map(html.escape, self.header)
+        head = f'<th scope="col">{first}</th>' + "".join(
+            f'<th scope="col" style="text-align:right">{name}</th>' for name in others
+        )
         names = [self._text(row[0]).replace(" = ", "\u00a0=\u00a0") for row in self.rows]
         # On a phone the numbers would squeeze long names into a word a line.
         width = min(16, max(map(len, names), default=0))
