@@ -133,7 +133,7 @@ def _queue() -> list[Experiment]:
 
     # (c') Why that recipe: the same few steps by each, on the same batches, scored on the held-out images.
     def recipe(name: str, silent_start: bool = True, **changes: Any) -> Experiment:
-        config = replace(modern, steps=300, cooldown_steps=300, **changes)
+        config = replace(modern, **{"steps": 300, "cooldown_steps": 300, **changes})
         return replace(
             shipped, name=f"recipe-{name}", shows="chapter 9, recipes", config=config, silent_start=silent_start,
             curve_every_epochs=1.0, final=(), weights="none",
@@ -147,6 +147,9 @@ def _queue() -> list[Experiment]:
         ),
         recipe("adam", optimizer="adam", learning_rate=1e-3, momentum=0.9),
         recipe("muon-he-start", False),
+        recipe("muon-rate-0.003", learning_rate=0.003),
+        recipe("muon-rate-0.03", learning_rate=0.03),
+        recipe("muon-batch-8", batch_size=8, steps=600, cooldown_steps=600),
     ]
 
     # (d) SRCNN 9-1-5 under the same trainer, with and without its own layer-wise rate.
