@@ -101,14 +101,14 @@ def _queue() -> list[Experiment]:
 
     # (c) The weights that ship: one net for all scales, the 291 images, chosen on held-out training images.
     modern = TrainingConfig(
-        steps=7_000,
+        steps=14_000,
         batch_size=16,
         optimizer="muon",
         learning_rate=0.01,
         momentum=0.95,
         weight_decay=0.0,
         schedule="cooldown",
-        cooldown_steps=3_500,
+        cooldown_steps=10_000,
         warmup_steps=20,
         clip="none",
         loss="l1",
