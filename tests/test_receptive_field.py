@@ -225,6 +225,7 @@ def test_effective_is_a_bell_inside_the_theory():
         (lambda: layers_of(nn.ConvTranspose2d(1, 1, 3)), "ConvTranspose2d"),
         (lambda: layers_of(nn.Conv2d(1, 1, 3, padding=1, padding_mode="reflect")), "reflect"),
         (lambda: layers_of(nn.Conv2d(1, 1, 3, padding=2, dilation=2, padding_mode="replicate")), "dilation are 1"),
+        (lambda: layers_of(nn.Conv2d(1, 1, 3, padding=3, padding_mode="replicate")), "narrower than the kernel"),
         (lambda: layers_of(nn.Conv2d(1, 1, 4, padding="same")), "one side"),
         (lambda: layers_of(nn.MaxPool2d(2, ceil_mode=True)), "ceil_mode"),
         (lambda: output_size([Layer(5)], (9, 4)), "4 pixels"),

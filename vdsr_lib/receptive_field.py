@@ -186,7 +186,7 @@ def layers_of(network: nn.Module) -> list[Layer]:
     VDSR's, adds nothing: the pixel itself is in the field already.
 
     Errors: `InputError` for a layer of another kind, `ceil_mode`, or padding with anything but zeros
-        or, where stride and dilation are 1, a repeated edge.
+        or, where stride and dilation are 1, a repeated edge narrower than the kernel.
     """
     return list(_read_layers(network, ""))
 
@@ -298,13 +298,6 @@ def _read_layers(module: nn.Module, name: str) -> Iterable[Layer]:
         for key, child in module.named_children():
             yield from _read_layers(child, f"{name}.{key}".removeprefix("."))
     elif isinstance(module, nn.Conv2d):
-        # A repeated edge adds nothing to a field without holes: whoever looks past the edge sees it anyway.
-        dense = _pair(module.stride) == _pair(module.dilation) == (1, 1)
-        if module.padding_mode != "zeros" and not (module.padding_mode == "replicate" and dense):
-            raise InputError(
-                f"{module} pads with {module.padding_mode!r}, wanted zeros, "
-                "or 'replicate' where stride and dilation are 1"
-            )
         padding = module.padding
         if isinstance(padding, str):
             same = [d * (k - 1) // 2 for k, d in zip(module.kernel_size, module.dilation, strict=True)]
@@ -313,6 +306,15 @@ def _read_layers(module: nn.Module, name: str) -> Iterable[Layer]:
             ):
                 raise InputError(f"{module} pads one side more than the other, wanted an odd kernel")
             padding = _pair(same) if padding == "same" else (0, 0)
+        # A repeated edge adds nothing to a field without holes: whoever looks past the edge sees it anyway,
+        # unless the padding is so wide that a whole kernel lies in it.
+        dense = _pair(module.stride) == _pair(module.dilation) == (1, 1)
+        dense = dense and all(p < k for p, k in zip(_pair(padding), module.kernel_size, strict=True))
+        if module.padding_mode != "zeros" and not (module.padding_mode == "replicate" and dense):
+            raise InputError(
+                f"{module} pads with {module.padding_mode!r}, wanted zeros, "
+                "or 'replicate' where stride and dilation are 1 and the padding is narrower than the kernel"
+            )
         yield Layer(_pair(module.kernel_size), _pair(module.stride), _pair(module.dilation), _pair(padding), name)
     elif isinstance(module, (nn.MaxPool2d, nn.AvgPool2d)):
         if module.ceil_mode:
