@@ -104,7 +104,7 @@ def shipped_note(record: runs.RunRecord | None) -> str:
         f"{SHIPPED_AIM} Its run has seen {seen:,} patches, where 80 epochs of the same set, the paper's measure, are "
         f"{80 * record.samples:,}; `make reproduce RUN=vdsr-291-long` goes on from where it began to cool down. Set5 "
         "was looked at, beside the held-out images, before its schedule was settled. So this run is not wholly blind "
-        "to Set5."
+        f"to Set5. {record.notes}".rstrip()
     )
 
 
