@@ -1,12 +1,14 @@
 """Score networks at real scales: `python -m data_scripts.fractional [--methods bicubic authors]`.
 
 One record for each method, `fractional-METHOD.json`; chapter 7 shows them. It is written after each scale,
-and what is there already is not computed again. Methods are `bicubic`, `authors`, and weights that ship.
+and what is there already is not computed again, unless the weights have changed. Methods are `bicubic`, `authors`,
+and weights that ship.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 import time
 from collections.abc import Sequence
@@ -52,7 +54,7 @@ def record(
 
     Args:
         method: `"bicubic"`, `"authors"`, or the name of weights that ship.
-        folder: holds `fractional-METHOD.json`; what it has already is not computed again.
+        folder: holds `fractional-METHOD.json`; what it has already, by the same weights, is not computed again.
         sets, scales: what to score; the record keeps others that it holds. `"embedded"` needs no download.
 
     Errors: `WeightsError` or `DataError` when weights or images cannot be had.
@@ -60,7 +62,10 @@ def record(
     path = folder / f"fractional-{method}.json"
     folder.mkdir(parents=True, exist_ok=True)
     network = None if method == "bicubic" else pretrained.load(method)
-    result = runs.read_run(path) if path.exists() else runs.RunRecord(path.stem, "partial", protocol="float")
+    weights = hashlib.sha256(pretrained.locate(method).read_bytes()).hexdigest() if network is not None else ""
+    result = runs.RunRecord(path.stem, "partial", protocol="float", config={"weights_sha256": weights})
+    if path.exists() and (before := runs.read_run(path)).config == result.config:
+        result = before
     result = replace(
         result,
         status="partial",

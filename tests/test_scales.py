@@ -1,11 +1,14 @@
 """Degrading and scoring by any real scale: at whole scales it is what the protocols do."""
 
+import hashlib
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from data_scripts import fractional
-from vdsr_lib import runs
+from vdsr_lib import pretrained, runs
 from vdsr_lib.degradation import degrade
 from vdsr_lib.errors import InputError, WeightsError
 from vdsr_lib.evaluation import score
@@ -69,6 +72,20 @@ def test_a_record_is_made_once_and_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(fractional, "psnr_real", lambda *_: pytest.fail("computed again"))
     again = fractional.record("bicubic", tmp_path, sets=["embedded"], scales=[2, 2.5])
     assert again.scores == first.scores == runs.read_run(tmp_path / "fractional-bicubic.json").scores
+
+
+def test_other_weights_are_scored_anew(tmp_path):
+    first = fractional.record("bicubic", tmp_path, sets=["embedded"], scales=[2])
+    wrong = {"embedded": {"2": {"camera": {"psnr": 1.0}}}}
+    stale = replace(first, config={"weights_sha256": "of others"}, scores=wrong)
+    runs.write_run(stale, tmp_path / "fractional-bicubic.json")
+    assert fractional.record("bicubic", tmp_path, sets=["embedded"], scales=[2]).scores == first.scores
+
+
+@pytest.mark.parametrize("name", [name for name in pretrained.shipped() if name.startswith("vdsr")])
+def test_the_stored_record_is_of_the_weights_that_ship(name):
+    checksum = hashlib.sha256(pretrained.locate(name).read_bytes()).hexdigest()
+    assert runs.find_run(f"fractional-{name}").config == {"weights_sha256": checksum}
 
 
 def test_unknown_weights_are_named(tmp_path):
