@@ -71,8 +71,7 @@ def pages() -> set[str]:
     there = {
         path.relative_to(BOOK).with_suffix("").as_posix()
         for path in BOOK.rglob("*")
-        if path.suffix in (".md", ".ipynb")
-        and not any(part.startswith((".", "_")) for part in path.relative_to(BOOK).parts)
+        if path.suffix == ".md" and not any(part.startswith((".", "_")) for part in path.relative_to(BOOK).parts)
     }
     if lost := sorted(there - named):
         raise BookError(f"not in book/_toc.yml, so no reader reaches it: {', '.join(lost)}")
@@ -85,9 +84,8 @@ def run_table(runs: Sequence[Run]) -> str:
     """The run record as Markdown."""
     lines = ["| page | profile | seconds | machine | commit | run on |", "|---|---|---|---|---|---|"]
     for run in runs:
-        page = run.notebook.removesuffix(".ipynb")
         cells = [run.profile, f"{run.seconds:.0f}", run.machine, f"`{run.commit or 'none'}`", run.finished]
-        lines.append(f"| {{doc}}`/{page}` | " + " | ".join(cells) + " |")
+        lines.append(f"| {{doc}}`/{run.notebook}` | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -116,11 +114,10 @@ def reference(page: str) -> str:
 def stage(runs: Sequence[Run]) -> None:
     """Lay out in `_build/stage` what Jupyter Book is to render."""
     shutil.rmtree(STAGE, ignore_errors=True)
-    shutil.copytree(BOOK, STAGE, ignore=shutil.ignore_patterns(".*", "__pycache__", "*.ipynb", "*.py"))
+    shutil.copytree(BOOK, STAGE, ignore=shutil.ignore_patterns(".*", "__pycache__", "*.py"))
     for run in runs:
-        target = STAGE / run.notebook
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(run.page, target)
+        shutil.copyfile(run.page, STAGE / f"{run.notebook}.ipynb")
+        (STAGE / f"{run.notebook}.md").unlink()
     for notebook in students.write(STAGE / "students"):
         page = STAGE / notebook.name
         content = nbformat.read(page, as_version=4)
@@ -201,6 +198,10 @@ def render() -> None:
     shutil.rmtree(output, ignore_errors=True)
 
 
+def _without_ending(notebook: str) -> str:
+    return notebook.removesuffix(".md").removeprefix("book/")
+
+
 def build(
     profile: str = "quick",
     *,
@@ -215,7 +216,7 @@ def build(
     Errors: `BookError` and `notebooks.NotebookError`, each naming the page and what is wrong with it.
     """
     wanted = pages()
-    chosen = [p for p in notebooks.find() if p.relative_to(BOOK).as_posix().startswith(tuple(only) or "")]
+    chosen = [p for p in notebooks.find() if notebooks.name_of(p).startswith(tuple(map(_without_ending, only)) or "")]
     if not chosen and only:
         raise BookError(f"no notebook's path starts with {' or '.join(only)}")
     runs, failures = notebooks.execute_all(chosen, profile, force=force, jobs=jobs, budget=budget)

@@ -26,10 +26,13 @@ from pathlib import Path
 from threading import Timer
 
 import nbformat
+from nbformat import NotebookNode
 
 from vdsr_lib.claims import CLAIMS_VARIABLE
 from vdsr_lib.errors import VdsrError
 from vdsr_lib.interactive import STATIC_VARIABLE
+
+from . import myst
 
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
@@ -53,7 +56,7 @@ class Run:
     """A notebook as it was run.
 
     Attributes:
-        notebook: path inside `book/`.
+        notebook: path inside `book/`, without its ending.
         profile: `"quick"` or `"full"`.
         seconds: of the processor, with the kernel's start.
         machine, commit, finished: where, from what and when.
@@ -80,9 +83,19 @@ def find() -> list[Path]:
     """Every notebook of the book, in order."""
     return sorted(
         path
-        for path in BOOK.rglob("*.ipynb")
-        if not any(part.startswith((".", "_")) for part in path.relative_to(BOOK).parts)
+        for path in BOOK.rglob("*.md")
+        if not any(part.startswith((".", "_")) for part in path.relative_to(BOOK).parts) and myst.is_notebook(path)
     )
+
+
+def name_of(notebook: Path) -> str:
+    """A notebook's path inside `book/`, without its ending."""
+    return notebook.relative_to(BOOK).with_suffix("").as_posix()
+
+
+def read(name: str) -> NotebookNode:
+    """The notebook of this name, see `name_of`."""
+    return myst.read(BOOK / f"{name}.md")
 
 
 def hash_files(files: Iterable[Path], base: Path) -> str:
@@ -102,7 +115,11 @@ def library_files() -> list[Path]:
 
 @lru_cache(maxsize=1)
 def _surroundings() -> str:
-    parts = [hash_files(library_files(), ROOT), hash_files([Path(__file__)], ROOT), platform.python_version()]
+    parts = [
+        hash_files(library_files(), ROOT),
+        hash_files([Path(__file__), Path(myst.__file__)], ROOT),
+        platform.python_version(),
+    ]
     parts += [f"{name} {version(name)}" for name in PACKAGES]
     # Where data sets are at hand, a page shows more.
     parts.append(os.environ.get("VDSR_DATA", ""))
@@ -111,17 +128,16 @@ def _surroundings() -> str:
 
 def fingerprint(notebook: Path, profile: str) -> str:
     """Names a run: equal when the notebook, the library, the profile and the versions are."""
-    text = "\n".join([_surroundings(), profile, notebook.relative_to(BOOK).as_posix()])
+    text = "\n".join([_surroundings(), profile, name_of(notebook)])
     return hashlib.sha256(text.encode() + notebook.read_bytes()).hexdigest()[:24]
 
 
 def kept_folder(notebook: Path, profile: str) -> Path:
     """Where a run is kept, if it is."""
-    name = notebook.relative_to(BOOK).with_suffix("")
-    return BUILD / "cache" / name / fingerprint(notebook, profile)
+    return BUILD / "cache" / name_of(notebook) / fingerprint(notebook, profile)
 
 
-def _tagged(notebook: nbformat.NotebookNode, tag: str) -> list[nbformat.NotebookNode]:
+def _tagged(notebook: NotebookNode, tag: str) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if tag in cell.metadata.get("tags", [])]
 
 
@@ -150,26 +166,28 @@ def _run(command: list[str], environment: dict[str, str], limit: float) -> tuple
 
 
 def _papermill(notebook: Path, output: Path, profile: str, jobs: int, limit: float) -> tuple[float, dict]:
-    """Run it; `(seconds, claims)`."""
+    """Run it, as an `.ipynb` beside the output; `(seconds, claims)`."""
+    source = output.with_name("source.ipynb")
+    nbformat.write(myst.read(notebook), source)
     claims = output.with_name("claims.json")
     threads = str(threads_each(jobs))
     environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
     environment |= {CLAIMS_VARIABLE: str(claims), STATIC_VARIABLE: "1"}
     environment |= {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "papermill", str(notebook), str(output), "-k", "python3"]
+    command = [sys.executable, "-m", "papermill", str(source), str(output), "-k", "python3"]
     command += ["--language", "python", "-p", "PROFILE", profile]
     command += ["--cwd", str(notebook.parent), "--no-progress-bar", "--no-request-save-on-cell-execute"]
     seconds, code, log = _run(command, environment, PATIENCE * limit)
     if code < 0:
-        raise NotebookError(f"{notebook.name} was stopped after {PATIENCE * limit:g} s, its budget is {limit:g} s")
+        raise NotebookError(f"{name_of(notebook)} was stopped after {PATIENCE * limit:g} s, its budget is {limit:g} s")
     if code != 0:
         log = re.sub(r"\x1b\[[0-9;]*m", "", log)
         where = log.rfind("Exception encountered at")
-        raise NotebookError(f"{notebook.name} failed:\n{log[where:] if where >= 0 else log[-4000:]}".rstrip())
+        raise NotebookError(f"{name_of(notebook)} failed:\n{log[where:] if where >= 0 else log[-4000:]}".rstrip())
     return seconds, json.loads(claims.read_text(encoding="utf-8")) if claims.exists() else {}
 
 
-def _check_page(name: str, page: nbformat.NotebookNode) -> None:
+def _check_page(name: str, page: NotebookNode) -> None:
     """A page holds no warnings, and no widget that would be dead without a kernel."""
     for number, cell in enumerate(page.cells):
         for output in cell.get("outputs", []):
@@ -184,7 +202,7 @@ def _check_page(name: str, page: nbformat.NotebookNode) -> None:
                 )
 
 
-def _finish(page: nbformat.NotebookNode, run: Run) -> None:
+def _finish(page: NotebookNode, run: Run) -> None:
     """Take out what papermill put in, and say on the page how it was made."""
     page.cells = [cell for cell in page.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
     for cell in _tagged(page, "parameters"):
@@ -216,14 +234,14 @@ def execute(
     Errors: `NotebookError` when a cell fails, there is no `PROFILE` parameter, the time is over the budget, or the page
     would show a warning or a dead widget. Such a run is not kept.
     """
-    name = notebook.relative_to(BOOK).as_posix()
+    name = name_of(notebook)
     limit = BUDGET[profile] if budget is None else budget
     kept = kept_folder(notebook, profile)
     if not force and (kept / "run.json").exists():
         os.utime(kept)
         return Run(**json.loads((kept / "run.json").read_text(encoding="utf-8")), folder=kept)
 
-    source = nbformat.read(notebook, as_version=4)
+    source = myst.read(notebook)
     # papermill only warns of a parameter that the notebook does not have.
     if not any(re.search(r"^PROFILE = ", cell.source, re.MULTILINE) for cell in _tagged(source, "parameters")):
         raise NotebookError(f'{name} has no cell tagged "parameters" that sets PROFILE, so no profile can be chosen')
@@ -240,7 +258,7 @@ def execute(
                 raise NotebookError(f"{name} took {seconds:.0f} s, over its budget of {limit:g} s")
         except NotebookError:
             if output.exists():  # to be looked at
-                failed = BUILD / "failed" / name
+                failed = BUILD / "failed" / f"{name}.ipynb"
                 failed.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(output, failed)
             raise
@@ -260,6 +278,7 @@ def execute(
         nbformat.write(page, output)
         record = {key: value for key, value in asdict(run).items() if key != "folder"}
         (folder / "run.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        (folder / "source.ipynb").unlink()
         shutil.rmtree(kept, ignore_errors=True)
         os.replace(folder, kept)
     _prune(kept.parent)
@@ -283,7 +302,7 @@ def execute_all(
         try:
             run = execute(path, profile, force=force, jobs=jobs, budget=budget)
         except NotebookError as error:
-            print(f"{path.relative_to(BOOK)}: FAILED", flush=True)
+            print(f"{name_of(path)}: FAILED", flush=True)
             return error
         print(f"{run.notebook}: {run.seconds:.0f} s{', kept from before' if known else ''}", flush=True)
         return run
@@ -295,7 +314,7 @@ def execute_all(
 
 def expected_file(notebook: str, profile: str) -> Path:
     """Where the claims of a notebook are stored, each profile apart."""
-    return EXPECTED / profile / f"{notebook.removesuffix('.ipynb')}.json"
+    return EXPECTED / profile / f"{notebook}.json"
 
 
 def expected_claims(notebook: str, profile: str) -> dict[str, dict]:

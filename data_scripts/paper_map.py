@@ -403,7 +403,7 @@ def main(argv: list[str] | None = None) -> int:
         prog="python -m data_scripts.paper_map", description=(__doc__ or "").splitlines()[0]
     )
     parser.parse_args(argv)
-    print(markdown(path.stem for path in Path(ROOT / "book").glob("[0-9]*.ipynb")))
+    print(markdown(path.stem for path in Path(ROOT / "book").glob("[0-9]*.md")))
     return 0
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import nbformat
+from nbformat import NotebookNode
 
+from . import myst
 from .notebooks import BOOK, find
 
 SOURCE = BOOK / "_setup_cell.py"
@@ -16,7 +17,7 @@ def text() -> str:
     return SOURCE.read_text(encoding="utf-8").rstrip("\n")
 
 
-def setup_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+def setup_cells(notebook: NotebookNode) -> list[NotebookNode]:
     """The cells tagged "setup"; a notebook of the book has one."""
     return [cell for cell in notebook.cells if "setup" in cell.metadata.get("tags", [])]
 
@@ -25,12 +26,12 @@ def write(notebooks: list[Path] | None = None) -> list[Path]:
     """Bring the setup cell of each notebook up to date; those that changed."""
     changed = []
     for path in find() if notebooks is None else notebooks:
-        notebook = nbformat.read(path, as_version=4)
+        notebook = myst.read(path)
         cells = [cell for cell in setup_cells(notebook) if cell.source != text()]
         for cell in cells:
             cell.source = text()
         if cells:
-            nbformat.write(notebook, path)
+            myst.write(notebook, path)
             changed.append(path)
     return changed
 

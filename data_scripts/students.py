@@ -21,7 +21,7 @@ from vdsr_lib.images import write_atomically
 
 from . import notebooks
 from .address import stored
-from .notebooks import BOOK, BUILD
+from .notebooks import BUILD
 
 OUT = BUILD / "students"
 BEGIN, END = "# BEGIN SOLUTION", "# END SOLUTION"
@@ -109,12 +109,12 @@ def student_notebook(notebook: NotebookNode, name: str, claims: dict[str, dict] 
 
     Args:
         notebook: as stored, without outputs.
-        name: its path in `book/`, such as `"01_task.ipynb"`.
+        name: its path in `book/` without ending, such as `"01_task"`.
         claims: the numbers that its text quotes.
 
     Errors: `InputError` for a solution that is not marked, see `blank`.
     """
-    page = f"{site()}{name.removesuffix('.ipynb')}.html"
+    page = f"{site()}{name}.html"
     cells = []
     for cell in notebook.cells:
         if is_solution(cell) and cell.cell_type != "code":
@@ -133,13 +133,12 @@ def write(folder: Path = OUT) -> list[Path]:
     """Write the student notebook of every chapter that has exercises; their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for path in notebooks.find():
-        notebook = nbformat.read(path, as_version=4)
+    for name in map(notebooks.name_of, notebooks.find()):
+        notebook = notebooks.read(name)
         if any(map(is_solution, notebook.cells)):
-            name = path.relative_to(BOOK).as_posix()
             made = student_notebook(notebook, name, notebooks.expected_claims(name, "quick"))
             text = nbformat.writes(made) + "\n"
-            target = folder / path.name
+            target = folder / f"{name}.ipynb"
             write_atomically(target, lambda temporary, text=text: temporary.write_text(text, encoding="utf-8"))
             written.append(target)
     return written
@@ -169,10 +168,10 @@ def course_table(runs: Iterable[notebooks.Run]) -> str:
     """What each page with code asks of a course: minutes to read, as its head says, exercises, seconds to run."""
     lines = ["| page | to read, minutes | exercises | to run, seconds |", "|---|---|---|---|"]
     for run in runs:
-        cells = nbformat.read(BOOK / run.notebook, as_version=4).cells
+        cells = notebooks.read(run.notebook).cells
         minutes = re.search(r"⏱ (\d+)", cells[0].source)
         count = sum("{exercise}" in cell.source for cell in cells if cell.cell_type == "markdown")
-        page = f"{{doc}}`/{run.notebook.removesuffix('.ipynb')}`"
+        page = f"{{doc}}`/{run.notebook}`"
         lines.append(f"| {page} | {minutes[1] if minutes else '–'} | {count or '–'} | {run.seconds:.0f} |")
     return "\n".join(lines)
 

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import yaml
 
-from data_scripts import address, setup_cell
+from data_scripts import address, notebooks, setup_cell
 from data_scripts.address import Address
 from data_scripts.notebooks import ROOT
 from vdsr_lib import __version__
@@ -48,10 +48,11 @@ def test_no_other_file_names_the_address():
     old = address.stored()
     forms = "|".join(map(re.escape, old.forms))
     found = subprocess.run(
-        ["git", "grep", "-lE", forms.replace("\\-", "-"), "--", ":!*.ipynb", ":!tests/test_address.py"],
+        ["git", "grep", "-lE", forms.replace("\\-", "-"), "--", ":!tests/test_address.py"],
         cwd=ROOT, capture_output=True, text=True, check=False,
     ).stdout.split()  # fmt: skip
-    assert set(found) == set(address.FILES)
+    chapters = {str(path.relative_to(ROOT)) for path in notebooks.find()}  # their setup cell has its own test
+    assert set(found) - chapters == set(address.FILES)
 
 
 def test_the_setup_cell_is_at_the_tag_of_this_version():

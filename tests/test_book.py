@@ -11,7 +11,7 @@ from threading import Thread
 import nbformat
 import pytest
 
-from data_scripts import book, notebooks, serve
+from data_scripts import book, myst, notebooks, serve
 from data_scripts.notebooks import NotebookError, Run, differences
 
 SPEC = importlib.util.spec_from_file_location("vdsr_ext", notebooks.BOOK / "_ext" / "vdsr_ext.py")
@@ -34,8 +34,8 @@ def workshop(tmp_path, monkeypatch):
     def write(name, *cells, parameters='PROFILE = "quick"'):
         code = nbformat.v4.new_code_cell
         made = [code(parameters, metadata={"tags": ["parameters"]}), *map(code, cells)]
-        path = tmp_path / "book" / f"{name}.ipynb"
-        nbformat.write(nbformat.v4.new_notebook(cells=made), path)
+        path = tmp_path / "book" / f"{name}.md"
+        myst.write(nbformat.v4.new_notebook(cells=made, metadata=myst.KERNEL), path)
         return path
 
     return write
@@ -94,14 +94,14 @@ def test_what_would_spoil_a_page_is_refused_and_not_kept(workshop, cells, parame
 
 def test_time_over_budget_fails(workshop, monkeypatch):
     monkeypatch.setattr(notebooks, "PATIENCE", 1000)
-    with pytest.raises(NotebookError, match=r"01_a.ipynb took \d+ s, over its budget of 0.5 s"):
+    with pytest.raises(NotebookError, match=r"01_a took \d+ s, over its budget of 0.5 s"):
         notebooks.execute(workshop("01_a", "1"), "quick", budget=0.5)
 
 
 def test_an_endless_notebook_is_stopped(workshop, monkeypatch):
     monkeypatch.setattr(notebooks, "PATIENCE", 2)
     path = workshop("01_a", "import time; time.sleep(600)")
-    with pytest.raises(NotebookError, match=r"01_a.ipynb was stopped after 6 s, its budget is 3 s"):
+    with pytest.raises(NotebookError, match=r"01_a was stopped after 6 s, its budget is 3 s"):
         notebooks.execute(path, "quick", budget=3)
 
 
@@ -136,12 +136,12 @@ def test_true_is_not_one():
 def test_accepted_values_are_expected_from_then_on(workshop):
     run = notebooks.execute(workshop("01_a", CLAIM), "quick")
     assert notebooks.accept(run) == ["answer: expected nothing, got 42.0: a new claim"]
-    assert notebooks.expected_claims("01_a.ipynb", "quick") == run.claims
-    assert notebooks.expected_claims("01_a.ipynb", "full") == {}
+    assert notebooks.expected_claims("01_a", "quick") == run.claims
+    assert notebooks.expected_claims("01_a", "full") == {}
     moved = replace(run, claims=claims(answer=(43.0, 0.5)))
     assert notebooks.accept(moved) == ["answer: expected 42.0 within 0.5, got 43.0 (+1)"]
     notebooks.accept(replace(run, claims={}))
-    assert not notebooks.expected_file("01_a.ipynb", "quick").exists()
+    assert not notebooks.expected_file("01_a", "quick").exists()
 
 
 def test_a_page_that_tells_otherwise_is_named_with_claim_and_values(workshop):
@@ -152,9 +152,9 @@ def test_a_page_that_tells_otherwise_is_named_with_claim_and_values(workshop):
     assert "more: expected nothing, got 'yes'" in notebooks.report(replace(run, profile="quick"))
     moved = replace(run, claims=run.claims | claims(answer=(43.0, 0.5)))
     assert notebooks.report(moved) == (
-        "01_a.ipynb states other numbers than before, in the full profile:\n"
+        "01_a states other numbers than before, in the full profile:\n"
         "  answer: expected 42.0 within 0.5, got 43.0 (+1)\n"
-        "Look at the page. If the new ones are right: python -m data_scripts.book --profile full --accept 01_a.ipynb"
+        "Look at the page. If the new ones are right: python -m data_scripts.book --profile full --accept 01_a"
     )
 
 
@@ -188,7 +188,7 @@ def test_the_log_is_cut_down_to_what_is_wrong():
 
 
 def test_the_run_record_names_machine_and_commit(tmp_path):
-    run = Run("ch/01_a.ipynb", "quick", 12.3, "a machine", "abc1234", "2026-01-02", {}, tmp_path)
+    run = Run("ch/01_a", "quick", 12.3, "a machine", "abc1234", "2026-01-02", {}, tmp_path)
     assert book.run_table([run]).splitlines()[2] == (
         "| {doc}`/ch/01_a` | quick | 12 | a machine | `abc1234` | 2026-01-02 |"
     )

@@ -2,6 +2,8 @@
 
 import re
 import statistics
+import subprocess
+import sys
 import tomllib
 from collections import Counter
 from itertools import chain, pairwise
@@ -10,14 +12,14 @@ import nbformat
 import pytest
 from packaging.requirements import Requirement
 
-from data_scripts import book, notebooks, readme, setup_cell
+from data_scripts import book, myst, notebooks, readme, setup_cell
 
-NOTEBOOKS = [path.relative_to(notebooks.BOOK).as_posix() for path in notebooks.find()]
+NOTEBOOKS = list(map(notebooks.name_of, notebooks.find()))
 
 
 @pytest.fixture(params=NOTEBOOKS)
 def notebook(request):
-    return nbformat.read(notebooks.BOOK / request.param, as_version=4)
+    return notebooks.read(request.param)
 
 
 def code_cells(notebook):
@@ -35,13 +37,21 @@ def without_code_and_math(text):
 
 def test_there_are_notebooks_and_each_is_in_the_contents():
     assert NOTEBOOKS
-    assert {name.removesuffix(".ipynb") for name in NOTEBOOKS} <= book.pages()
+    assert set(NOTEBOOKS) <= book.pages()
 
 
-def test_stored_without_outputs(notebook):
-    for cell in code_cells(notebook):
-        assert cell.outputs == [], cell.id
-        assert cell.execution_count is None, cell.id
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_stored_as_jupytext_writes_it(name):
+    text = (notebooks.BOOK / f"{name}.md").read_text(encoding="utf-8")
+    assert myst.writes(myst.reads(text)) == text
+
+
+def test_the_code_of_the_chapters_is_clean(tmp_path):
+    assert myst.main([str(tmp_path)]) == 0
+    settings = ["--config", str(notebooks.ROOT / "pyproject.toml"), "--no-cache", str(tmp_path)]
+    for words in (["check"], ["format", "--check"]):
+        ruff = subprocess.run([sys.executable, "-m", "ruff", *words, *settings], capture_output=True, text=True)
+        assert ruff.returncode == 0, ruff.stdout
 
 
 def test_metadata_is_the_same_everywhere(notebook):
@@ -113,7 +123,7 @@ def test_figures_have_a_caption_and_words_for_those_who_cannot_see_them(notebook
 def test_labels_are_unique_in_the_book():
     labels = []
     for name in NOTEBOOKS:
-        for cell in nbformat.read(notebooks.BOOK / name, as_version=4).cells:
+        for cell in notebooks.read(name).cells:
             labels += [(cell.metadata.get("mystnb", {}).get("figure") or {}).get("name")]
             labels += re.findall(r"^:(?:label|name): *(\S+)|^\((\S+)\)=$|^\$\$ \((\S+)\)$", cell.source, re.MULTILINE)
     labels = ["".join(label) for label in labels if label]
@@ -128,7 +138,7 @@ def test_measured_decibels_are_not_typed(notebook):
             assert typed == [], f"{cell.id}: let a cell compute it, claim() it, and quote it with {{glue:text}}"
 
 
-PAGES = sorted([notebooks.ROOT / "README.md", *notebooks.BOOK.glob("*.md"), *notebooks.find()])
+PAGES = sorted([notebooks.ROOT / "README.md", *notebooks.BOOK.glob("*.md")])
 # Given, not measured: 9,960 iterations over 80 epochs; a rate of 0.1 times 41 x 41 pixels; a luma weight and its typo.
 GIVEN = {"124.5", "168.1", "65.738", "64.738"}
 # The paper's own numbers stand in one file, which the tests of `runs` read.
@@ -137,11 +147,11 @@ PRINTED = set(re.findall(r"\d+\.\d+", (notebooks.ROOT / "vdsr_lib" / "assets" / 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_numbers_of_three_digits_and_a_point_are_not_typed(path):
-    if path.suffix == ".md":
+    if not myst.is_notebook(path):
         text = path.read_text(encoding="utf-8")
         text = re.sub(f"{readme.BEGIN}.*?{readme.END}|<!--.*?-->", " ", text, flags=re.DOTALL)
     else:
-        cells = nbformat.read(path, as_version=4).cells
+        cells = myst.read(path).cells
         text = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     # Versions, names of files and addresses are no measurements; "0.001" is a setting, of one digit that counts.
     text = re.sub(r"(Python|version) \d+(\.\d+)+|\]\([^)]*\)|<https?:[^>]*>", " ", without_code_and_math(text))
@@ -186,7 +196,7 @@ def test_the_setup_cell_brings_whatever_colab_lacks():
 
 
 def test_nothing_a_reader_installs_is_pinned():
-    shown = [*notebooks.find(), *notebooks.BOOK.glob("*.md"), *notebooks.ROOT.glob("*.md"), notebooks.ROOT / "Makefile"]
+    shown = [*notebooks.BOOK.glob("*.md"), *notebooks.ROOT.glob("*.md"), notebooks.ROOT / "Makefile"]
     shown += [setup_cell.SOURCE, *(notebooks.ROOT / ".github").rglob("*.*")]
     pin = re.compile(r"""pip3? install[^\n]*==|["'][\w-]+(\[\w+\])?==\d""")
     assert [path.name for path in shown if pin.search(path.read_text(encoding="utf-8"))] == []

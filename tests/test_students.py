@@ -14,9 +14,9 @@ from vdsr_lib.errors import InputError
 from vdsr_lib.exercises import WrongAnswer
 
 CHAPTERS = {
-    path.relative_to(notebooks.BOOK).as_posix(): notebook
-    for path in notebooks.find()
-    if any(map(students.is_solution, (notebook := nbformat.read(path, as_version=4)).cells))
+    name: notebook
+    for name in map(notebooks.name_of, notebooks.find())
+    if any(map(students.is_solution, (notebook := notebooks.read(name)).cells))
 }
 ANSWERS = [
     (name, cell.id)
@@ -153,12 +153,12 @@ def test_myst_becomes_markdown():
 
 
 def test_pages_offer_what_is_written(tmp_path):
-    assert [path.name for path in students.write(tmp_path)] == sorted(CHAPTERS)
+    assert [path.stem for path in students.write(tmp_path)] == sorted(CHAPTERS)
     for name, chapter in CHAPTERS.items():
         page = nbformat.from_dict(copy.deepcopy(chapter))
-        students.offer(page, f"students/{name}")
+        students.offer(page, f"students/{name}.ipynb")
         text = "\n".join(cell.source for cell in page.cells)
-        assert text.count(f"{{download}}`{name} </students/{name}>`") == 1
+        assert text.count(f"{{download}}`{name}.ipynb </students/{name}.ipynb>`") == 1
         assert len(page.cells) == len(chapter.cells)
     page.cells = [nbformat.v4.new_markdown_cell("## What next")]
     with pytest.raises(InputError, match="no heading ## Exercises"):
@@ -166,8 +166,8 @@ def test_pages_offer_what_is_written(tmp_path):
 
 
 def test_the_course_table_has_minutes_exercises_and_seconds(tmp_path):
-    run_of_1 = Run("01_task.ipynb", "quick", 12.3, "a machine", "abc1234", "2026-01-02", {}, tmp_path)
-    minutes = re.search(r"⏱ (\d+)", CHAPTERS["01_task.ipynb"].cells[0].source)[1]
+    run_of_1 = Run("01_task", "quick", 12.3, "a machine", "abc1234", "2026-01-02", {}, tmp_path)
+    minutes = re.search(r"⏱ (\d+)", CHAPTERS["01_task"].cells[0].source)[1]
     assert students.course_table([run_of_1]).splitlines()[2] == f"| {{doc}}`/01_task` | {minutes} | 4 | 12 |"
     assert (notebooks.BOOK / "instructors.md").read_text(encoding="utf-8").count(book.COURSE) == 1
 

@@ -8,7 +8,6 @@ machine's both times, for other builds of it weigh gigabytes.
 import hashlib
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,7 +21,7 @@ from data_scripts import notebooks, setup_cell
 
 pytestmark = pytest.mark.slow
 
-NOTEBOOKS = [path.relative_to(notebooks.BOOK).as_posix() for path in notebooks.find()]
+NOTEBOOKS = list(map(notebooks.name_of, notebooks.find()))
 # What the setup cell asks for, besides the library: `{distribution: specification}`.
 ADDED = {Requirement(spec).name: spec for spec in re.findall(r'"([\w-]+>=[\d.]+)"', setup_cell.text())}
 # Version 7.7.1, Colab's for years, needs this.
@@ -79,7 +78,7 @@ def test_a_notebook_alone_installs_the_library_and_runs(request, tmp_path, distr
         added, major = {"vdsr-lib": None, **ADDED}, 8
     alone = tmp_path / "alone"
     alone.mkdir()
-    shutil.copyfile(notebooks.BOOK / name, alone / "notebook.ipynb")
+    nbformat.write(notebooks.read(name), alone / "notebook.ipynb")
     result = environment.run(
         *("python", "-m", "papermill", "notebook.ipynb", "out.ipynb", "--language", "python", "-k", "python3"),
         *("--no-progress-bar", "--no-request-save-on-cell-execute"),
