@@ -107,7 +107,8 @@ def write_picture(picture: Picture, path: str | os.PathLike, *, quality: int = 9
     notes: tuple[str, ...] = ()
     pixels = picture.pixels
     if pixels.dtype == np.uint16 and kind in ("JPEG", "WEBP"):
-        pixels = ((pixels + np.uint32(128)) // 257).astype(np.uint8)
+        # Cast first: NumPy before 2 adds in the array's own 16 bits, where white wraps round to black.
+        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
         notes = (f"{kind} holds 8 of 16 bits",)
     deep = pixels.dtype == np.uint16 and pixels.ndim == 3 and pixels.shape[2] > 1
     if deep and pixels.shape[2] == 2:  # no encoder at hand writes grey and alpha in 16 bits
