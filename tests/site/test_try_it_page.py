@@ -5,6 +5,7 @@ The networks are those that ship; for one that does not yet, random weights of t
 
 import io
 import shutil
+import struct
 import time
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +13,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from skimage import data
 from visiting import Visit, serving
 
@@ -307,6 +308,71 @@ def test_what_cannot_be_done_is_said(visit):
     part(page, "problem").wait_for(state="visible")
     assert "Choose a smaller scale" in part(page, "problem").inner_text()
     assert part(page, "start").is_enabled()
+
+
+def test_cancel_then_upscale_at_once(visit):
+    """Twenty times, with no pause: the worker that replaces the one cancelled must have the picture first."""
+    page = open_page(visit)
+    picked(page, data.coffee()[:200, :300])
+    for _ in range(20):
+        part(page, "start").click()
+        page.wait_for_selector("figure[data-method=bicubic]")
+        page.evaluate(
+            """() => {
+              const find = (name) => document.querySelector(`[data-part=${name}]`);
+              find("cancel").click();
+              const start = find("start");
+              new MutationObserver((_, watch) => { if (!start.disabled) { watch.disconnect(); start.click(); } })
+                .observe(start, {attributes: true});
+            }"""
+        )
+        page.wait_for_selector("figure[data-method=srcnn]")
+        assert not part(page, "problem").is_visible(), part(page, "problem").inner_text()
+        part(page, "cancel").click()
+        wait_for_status(page, "Cancelled.")
+    assert visit.wrong == []
+
+
+def tagged(kind, orientation, form):
+    """A file with an EXIF orientation, as `vdsr` sees it upright, and the file itself."""
+    stored = np.random.default_rng(0).integers(0, 256, (5, 4, 3), np.uint8).repeat(8, 0).repeat(8, 1)
+    tag = 0x0112
+    exif = {
+        "II": b"II*\0\x08\0\0\0" + b"\x01\0" + struct.pack("<HHIHH", tag, 3, 1, orientation, 0) + b"\0" * 4,
+        "MM": b"MM\0*\0\0\0\x08" + b"\0\x01" + struct.pack(">HHIHH", tag, 3, 1, orientation, 0) + b"\0" * 4,
+    }[form]
+    options = {"JPEG": {"quality": 100, "subsampling": 0}, "WEBP": {"lossless": True}, "PNG": {}}[kind]
+    file = io.BytesIO()
+    Image.fromarray(stored).save(file, kind, exif=(b"Exif\0\0" if kind == "JPEG" else b"") + exif, **options)
+    file.seek(0)
+    picture = Image.open(file)
+    assert picture.getexif().get(tag) == orientation  # or nothing is tested
+    return file.getvalue(), np.array(ImageOps.exif_transpose(picture))
+
+
+def test_a_picture_stands_upright_by_its_own_tag(visit):
+    """Each of the eight orientations, in each format that carries one, in both orders of bytes."""
+    page = open_page(visit)
+    # The page's own modules, without the rest of it.
+    read = """async (bytes) => {
+      const worker = new Worker(new URL("try_it/worker.js", location), {type: "module"});
+      const answer = await new Promise((heard) => {
+        worker.onmessage = ({data}) => heard(data);
+        worker.postMessage({task: "read", file: new File([Uint8Array.from(bytes)], "picture")});
+      });
+      worker.terminate();
+      const {width, height, data} = answer.picture;
+      return [height, width, Array.from(data)];
+    }"""
+    for kind in ("JPEG", "PNG", "WEBP"):
+        for orientation in range(1, 9):
+            content, wanted = tagged(kind, orientation, "II" if orientation % 2 else "MM")
+            rows, columns, rgba = page.evaluate(read, list(content))
+            found = np.array(rgba, np.uint8).reshape(rows, columns, 4)[..., :3]
+            assert found.shape == wanted.shape, (kind, orientation)
+            # Two decoders of JPEG round in their own ways.
+            assert np.abs(found.astype(int) - wanted).max() <= (4 if kind == "JPEG" else 0), (kind, orientation)
+    assert visit.wrong == []
 
 
 def test_dropping_pasting_and_samples(visit):

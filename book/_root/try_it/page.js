@@ -166,7 +166,7 @@ async function start() {
     if (own === worker) {  // and no other picture was chosen
       own.terminate();
       worker = newWorker();
-      ask(worker, { task: "read", file }, "picture").catch(() => {});
+      worker.postMessage({ task: "take", picture });  // messages keep their order: it has the picture before it is asked
       say(error ? "" : "Cancelled.");
       complain(error ? error.message : "");
     }

@@ -5,7 +5,8 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   return n;
 });
 
-function checksum(bytes) {
+/** CRC-32, as the chunks of a PNG carry it. */
+export function checksum(bytes) {
   let crc = 0xffffffff;
   for (const byte of bytes) crc = TABLE[(crc ^ byte) & 255] ^ (crc >>> 8);
   return ~crc >>> 0;

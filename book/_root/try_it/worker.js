@@ -1,11 +1,13 @@
 // Decodes, computes and encodes apart from the page, which therefore never waits.
 //
 // In:  {task: "read", file}                        the picture to work on from now on
+//      {task: "take", picture}                     the same, as another worker read it; there is no answer
 //      {task: "upscale", scale, method, options}   method: {name, file, margin, check}, or {name} for bicubic
 //      {task: "png", picture}
 // Out: {picture} · {shape, device, count} then {tile, pixels, done, count} … then {finished: seconds} · {png} · {error}
 
 import { openNetwork } from "./network.js";
+import { takeOrientation, upright } from "./orientation.js";
 import { encodePng } from "./png.js";
 import { fillHiddenColour, MAX_PIXELS, outputShape, tiles, upscaleTile } from "./upscale.js";
 
@@ -17,9 +19,10 @@ const millions = (pixels) => (pixels / 1e6).toFixed(pixels < 1e7 ? 1 : 0);
 
 async function read(file) {
   if (file.size === 0) throw say("The file is empty.");
+  const { orientation, bytes } = takeOrientation(new Uint8Array(await file.arrayBuffer()));
   let bitmap;
   try {
-    bitmap = await createImageBitmap(file);  // upright by its EXIF orientation, colours as the screen has them
+    bitmap = await createImageBitmap(new Blob([bytes], { type: file.type }));  // colours as the screen has them
   } catch {
     throw say("This file is no picture that this browser can read. PNG, JPEG and WebP are read everywhere.");
   }
@@ -28,13 +31,16 @@ async function read(file) {
     bitmap.close();
     throw say(`The picture has ${millions(width * height)} million pixels; this page takes up to ${millions(MAX_PIXELS)} million.`);
   }
-  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
-  context.drawImage(bitmap, 0, 0);
+  const context = upright(bitmap, orientation);
   bitmap.close();
-  picture = context.getImageData(0, 0, width, height);
-  const shown = new ImageData(picture.data.slice(), width, height);
-  fillHiddenColour(picture);
+  const shown = context.getImageData(0, 0, context.canvas.width, context.canvas.height);
+  take(new ImageData(shown.data.slice(), shown.width, shown.height));
   postMessage({ picture: shown }, [shown.data.buffer]);
+}
+
+function take(given) {
+  fillHiddenColour(given);
+  picture = given;
 }
 
 async function upscale(scale, method, options) {
@@ -60,6 +66,7 @@ async function upscale(scale, method, options) {
 self.onmessage = async ({ data }) => {
   try {
     if (data.task === "read") await read(data.file);
+    if (data.task === "take") take(data.picture);
     if (data.task === "upscale") await upscale(data.scale, data.method, data.options);
     if (data.task === "png") postMessage({ png: await encodePng(data.picture) });
   } catch (error) {
