@@ -80,7 +80,7 @@ def test_every_link_has_its_target():
         assert (notebooks.ROOT / target).is_file()
     text = "\n".join(path.read_text(encoding="utf-8") for path in notebooks.find())
     for label in {label for item in ITEMS for label in item.labels}:
-        assert re.search(rf'"{label}"|\({label}\)', text), f"no chapter has {label}"
+        assert re.search(rf"name: {label}$|\({label}\)$", text, re.MULTILINE), f"no chapter has {label}"
 
 
 def test_a_chapter_that_is_not_there_yet_is_named_and_not_linked():
