@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import folds
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
@@ -178,6 +179,7 @@ def finish(app: Sphinx, error: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
+    folds.setup(app)
     app.connect("config-inited", add_vendored)
     app.connect("config-inited", add_root)
     app.connect("config-inited", search_once)
