@@ -325,6 +325,108 @@ def test_the_progress_bar_is_on_stderr_of_a_terminal(capsys, folder, monkeypatch
     assert "%" not in capsys.readouterr().out
 
 
+def _process(*words: object, folder: Path, **options) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [*VDSR_COMMAND, *map(str, words)], cwd=folder, capture_output=True, timeout=120, check=False, **options
+    )
+
+
+def test_what_a_folder_leaves_out_is_said(capsys, folder):
+    (folder / "a.png").rename(folder / "a.jfif")
+    (folder / "notes.txt").write_text("x")
+    status, out, err = _run(capsys, "upscale", folder, "-o", folder / "out", "-s", 2, "-w", "bicubic")
+    assert (status, err) == (0, [])
+    assert out[0] == f"{folder}: left out notes.txt (no image by its name)"
+    assert sorted(os.listdir(folder / "out")) == ["a.png", "b.jpg"]
+    (folder / "b.jpg").rename(folder / "b.jpe")
+    status, out, err = _run(capsys, "evaluate", "--set", folder, "-w", "bicubic", "--scales", 2)
+    assert (status, err) == (0, [])
+    assert out[0] == f"{folder}: left out out (a folder); notes.txt (no image by its name)"
+    assert [line.split()[0] for line in out[3:]] == ["a.jfif", "b.jpe", "mean"]
+
+
+def test_transparent_parts_and_their_background(capsys, folder):
+    pixels = np.full((8, 8, 4), 200, np.uint8)
+    Image.fromarray(pixels).save(folder / "c.png")
+    words = ["upscale", folder / "c.png", "-o", folder / "x.jpg", "-s", 2, "-w", "bicubic"]
+    assert "parts of the image are transparent; write PNG, TIFF or WebP, or give a background" in _fails(capsys, *words)
+    assert "background must be a colour" in _fails(capsys, *words, "--background", "plaid")
+    assert _run(capsys, *words, "--background", "black")[0] == 0
+    assert abs(int(np.asarray(Image.open(folder / "x.jpg"))[8, 8, 0]) - round(200 * 200 / 255)) <= 1
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_names_that_the_terminal_cannot_show(folder, encoding):
+    names = [os.fsdecode(name) for name in ("łódź.png".encode(), "画像.png".encode(), b"caf\xe9.png")]
+    for name in names:
+        shutil.copy(folder / "a.png", folder / name)
+    environment = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    result = _process("upscale", *names, "-o", "out", "-s", 1, "-w", "bicubic", folder=folder, env=environment)
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert result.stdout.count(b": 70x60 -> 70x60") == 3
+    assert sorted(os.listdir(folder / "out")) == sorted(names)
+
+
+@pytest.mark.parametrize("stem", ["x" * 251, "ü" * 125 + "x"])
+def test_the_longest_names(capsys, folder, stem):
+    name = f"{stem}.png"
+    assert len(os.fsencode(name)) == 255
+    words = ["-s", 2, "-w", "bicubic"]
+    assert _run(capsys, "upscale", folder / "a.png", "-o", folder / name, *words)[0] == 0
+    assert sorted(os.listdir(folder)) == ["a.png", "b.jpg", name]
+    message = _fails(capsys, "upscale", folder / "a.png", "-o", folder / f"x{name}", *words)
+    assert "name too long" in message.lower()
+    assert "name too long" in _fails(capsys, "upscale", folder / f"x{name}", "-o", folder / "y.png", *words).lower()
+
+
+def test_from_a_pipe_and_to_one(folder):
+    shown = ["-s", 2, "-w", "bicubic"]
+    result = _process("upscale", "-", "-o", "-", *shown, folder=folder, input=(folder / "a.png").read_bytes())
+    assert result.returncode == 0
+    assert result.stderr == b"weights: none, bicubic alone\nstdout: 70x60 -> 140x120\n"
+    expected = upscale(np.asarray(Image.open(folder / "a.png")), 2)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(result.stdout))), expected)
+    with open(folder / "a.png", "rb") as file:  # a file that stdin reads is no pipe
+        again = _process("upscale", "/dev/stdin", "-o", "-", *shown, "--format", "jpg", folder=folder, stdin=file)
+    assert Image.open(io.BytesIO(again.stdout)).format == "JPEG"
+    assert sorted(os.listdir(folder)) == ["a.png", "b.jpg"]
+
+
+def test_from_a_shells_substitution(folder):
+    command = f"{' '.join(VDSR_COMMAND)} upscale <(cat a.png) -o x.png -s 2 -w bicubic"
+    subprocess.run(["bash", "-c", command], cwd=folder, check=True, capture_output=True, timeout=120)
+    assert Image.open(folder / "x.png").size == (140, 120)
+
+
+def test_stdout_takes_one_image_or_none(capsys, folder):
+    assert "stdout takes one image" in _fails(capsys, "upscale", folder, "-o", "-", "-s", 2, "-w", "bicubic")
+    result = _process("upscale", "b.jpg", "-o", "-", "-s", 0.5, "-w", "bicubic", folder=folder)
+    assert (result.returncode, result.stdout) == (2, b"")
+    result = _process("upscale", "none.jpg", "-o", "-", "-s", 2, "-w", "bicubic", folder=folder)
+    assert (result.returncode, result.stdout) == (2, b"")
+
+
+def test_the_package_is_the_command(folder):
+    result = subprocess.run([sys.executable, "-m", "vdsr_lib", "--version"], capture_output=True, text=True, check=True)
+    assert result.stdout == f"vdsr {cli.__version__}\n"
+
+
+DEVICES = ["cuda", "cuda:7", "mps", "meta", "abacus", "cpu:x"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available() or torch.backends.mps.is_available(), reason="needs a machine without")
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_device_that_is_not_there(capsys, folder, device):
+    words = ["-o", folder / "x.png", "-s", 2, "-w", "bicubic", "--device", device]
+    for message in (
+        _fails(capsys, "upscale", folder / "a.png", *words),
+        _fails(capsys, *_train_words(folder), "--device", device),
+    ):
+        assert device in message
+        assert len(message) < 160  # torch's own message lists every backend
+    assert sorted(os.listdir(folder)) == ["a.png", "b.jpg"]
+
+
 # --- evaluate ----------------------------------------------------------------------------------------
 
 

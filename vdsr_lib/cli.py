@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import json
 import os
 import platform
@@ -45,6 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after `vdsr`; those of the process unless given.
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal's encoding lacks is written with escapes, not with a traceback.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(words, argparse.Namespace(words=words))
     try:
         with warnings.catch_warnings():
@@ -78,31 +83,45 @@ def _upscale(options: argparse.Namespace) -> int:
     from . import upscaling
 
     upscaling.output_shape((1, 1), options.scale)
-    pairs = upscaling.plan(options.inputs, options.output, options.format and f".{options.format}")
+    suffix = options.format and f".{options.format}"
+    pairs = upscaling.plan(options.inputs, options.output, suffix)
+    to_stdout = pairs[0][1] == upscaling.STDOUT
+    tell = partial(print, file=sys.stderr if to_stdout else sys.stdout)
+    for note in upscaling.left_out(options.inputs):
+        tell(note)
     network, name, _ = _load(options)
-    print(f"weights: {_describe(name)}")
+    tell(f"weights: {_describe(name)}")
     failed = 0
+    arguments: dict[str, Any] = {
+        "quality": options.quality,
+        "background": options.background,
+        "tile": options.tile or None,
+    }
     for number, (path_in, path_out) in enumerate(pairs, 1):
         label = path_in.name if len(pairs) == 1 else f"{number}/{len(pairs)} {path_in.name}"
         try:
             with _plain_float32():
-                done = upscaling.upscale_file(
-                    path_in,
-                    path_out,
-                    options.scale,
-                    network,
-                    overwrite=options.force,
-                    make_folder=path_out != Path(options.output),
-                    quality=options.quality,
-                    tile=options.tile or None,
-                    progress=_progress(options, label, "tile"),
-                )
+                arguments["progress"] = _progress(options, label, "tile")
+                if to_stdout:
+                    done = upscaling.upscale_to_stdout(
+                        path_in, options.scale, network, suffix=suffix or ".png", **arguments
+                    )
+                else:
+                    done = upscaling.upscale_file(
+                        path_in,
+                        path_out,
+                        options.scale,
+                        network,
+                        overwrite=options.force,
+                        make_folder=path_out != Path(options.output),
+                        **arguments,
+                    )
         except VdsrError as error:
             failed += 1
             _say(str(error))
             continue
         sizes = " -> ".join(f"{width}x{height}" for width, height in (done.size_in, done.size_out))
-        print(f"{path_out}: {sizes}" + "".join(f"; {note}" for note in done.notes))
+        tell(f"{'stdout' if to_stdout else path_out}: {sizes}" + "".join(f"; {note}" for note in done.notes))
     if failed and len(pairs) > 1:
         _say(f"{failed} of {len(pairs)} images failed")
     return 2 if failed else 0
@@ -113,6 +132,8 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     protocol = evaluation.get_protocol(options.protocol)
     _check_target(options.json, force=True)
+    if left_out := datasets.left_out(options.set):
+        print(left_out)
     images = datasets.load_set(options.set, progress=not options.quiet and sys.stderr.isatty())
     if options.images:
         unknown = [name for name in options.images if name not in images]
@@ -164,13 +185,14 @@ def _train(options: argparse.Namespace) -> int:
     config = training.TrainingConfig(
         **{name: value for name, value in vars(options).items() if name in {*_CONFIG, "augment"}}
     )
+    where = _fabric_device(options.device)
+    if left_out := datasets.left_out(options.set):
+        print(left_out)
     images = datasets.load_set(options.set, progress=not options.quiet and sys.stderr.isatty())
     patches = extract_patches(images.values(), options.scales)
     torch.manual_seed(config.seed)
     model = VDSR(options.depth, options.width, residual=not options.plain)
-    fabric = training.default_fabric(
-        config.precision, **({} if options.device == "auto" else {"accelerator": options.device})
-    )
+    fabric = training.default_fabric(config.precision, **where)
     print(f"{len(patches)} patches of {options.set} for scales {_commas(options.scales)}, depth {options.depth}")
     callbacks: list[training.Callback] = [] if options.quiet else [training.Progress(disable=None, mininterval=1)]
     if options.checkpoint:
@@ -225,6 +247,16 @@ def _describe(name: str) -> str:
     if name == pretrained.AUTHORS:
         return "authors (released by the paper's authors)"
     return f"{name} (ships with vdsr_lib)" if name in pretrained.shipped() else name
+
+
+def _fabric_device(name: str) -> dict[str, Any]:
+    """What Lightning Fabric calls a device; nothing for "auto"."""
+    from .upscaling import choose_device
+
+    device = choose_device(name)
+    if name == "auto":
+        return {}
+    return {"accelerator": device.type, "devices": [device.index] if device.type == "cuda" else 1}
 
 
 def _device_name(device: str) -> str:
@@ -370,8 +402,9 @@ _WEIGHTS = (
     "for none, or a .safetensors file"
 )
 _UPSCALE = (
-    "Upscale PNG, JPEG, TIFF and WebP files (and BMP, GIF, PPM to read). An input is never overwritten, and an "
-    "output that is there already is kept unless --force is given. A file that fails does not stop the others."
+    "Upscale image files: whatever Pillow reads, to PNG, JPEG, TIFF or WebP. An input is never overwritten, and an "
+    "output that is there already is kept unless --force is given. A file that fails does not stop the others. "
+    "IN - is stdin, and OUT - is stdout, in the format of --format or PNG."
 )
 _EVALUATE = "Degrade the images of a set, restore them, and print PSNR and SSIM beside the paper's."
 _TRAIN = "Train a VDSR by the paper's algorithm; every default is the paper's."
@@ -383,6 +416,7 @@ def _add_upscale(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-s", "--scale", required=True, type=float, metavar="S", help="any number >= 1")
     parser.add_argument("-w", "--weights", metavar="NAME", help=f"{_WEIGHTS}; by default the best there are")
     parser.add_argument("--format", choices=("png", "jpg", "tif", "webp"), help="of the files in an output folder")
+    parser.add_argument("--background", metavar="COLOUR", help="what transparent parts are laid on, such as white")
     parser.add_argument("--quality", type=_whole, default=95, metavar="Q", help="of JPEG and WebP, 1 to 100 (95)")
     parser.add_argument(
         "--tile", type=_whole, default=512, metavar="N", help="side of a tile in pixels (512); 0 for none"
@@ -440,7 +474,7 @@ _CONFIG: dict[str, tuple[Callable[[str], Any], str]] = {
 
 
 def _add_common(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], int]) -> None:
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (auto)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (auto)")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress bar")
     parser.set_defaults(run=run)
 

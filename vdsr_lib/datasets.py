@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import pooch
 
-from .errors import ChecksumError, DataError
+from .errors import ChecksumError, DataError, ImageError
 from .images import read_image
-from .pictures import READABLE
+from .pictures import images_in
 
 AUTHORS_WEIGHTS = "authors/VDSR_Official.mat"
 
@@ -163,13 +163,26 @@ def load_set(set_name: str, *, progress: bool = False) -> dict[str, np.ndarray]:
         from skimage import data
 
         return {name: getattr(data, name)() for name in EMBEDDED}
-    if set_name not in (*set_names(), "291") and Path(set_name).is_dir():
-        files = sorted(f for f in Path(set_name).iterdir() if f.suffix.lower() in READABLE)
-        if not files:
-            raise DataError(f"{set_name}: is a folder without images ({', '.join(READABLE)})")
+    if _is_folder(set_name):
+        try:
+            files, _ = images_in(set_name)
+        except ImageError as error:
+            raise DataError(str(error)) from None
         return {file.name: read_image(file) for file in files}
     parts: Iterable[str] = ("T91", "BSD200") if set_name == "291" else (set_name,)
     return {path.stem: read_image(path) for part in parts for path in fetch_set(part, progress=progress)}
+
+
+def left_out(set_name: str) -> str:
+    """What `load_set` leaves out of a folder and why, in one line; "" for nothing, and for a set that is no folder."""
+    try:
+        return images_in(set_name)[1] if _is_folder(set_name) else ""
+    except ImageError:
+        return ""  # `load_set` says that nothing is left
+
+
+def _is_folder(set_name: str) -> bool:
+    return set_name not in (*set_names(), "291", "embedded") and Path(set_name).is_dir()
 
 
 def _entry(name: str) -> RegistryEntry:

@@ -6,15 +6,19 @@ images, the protocol and the metrics; and [0, 1] for what goes into and comes ou
 
 from __future__ import annotations
 
+import io
 import os
+import stat
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from .errors import ImageError, InputError
+from .errors import ImageError, InputError, VdsrError
 
 # ITU-R BT.601 with headroom, as in MATLAB's rgb2ycbcr: rows give Y, Cb, Cr from R, G, B in [0, 1].
 YCBCR_FROM_RGB = np.array([[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]])
@@ -22,6 +26,10 @@ YCBCR_OFFSET = np.array([16.0, 128.0, 128.0])
 
 # More pixels than this are taken for a decompression bomb: 16 times a 6000×4000 photograph.
 MAX_PIXELS = 400_000_000
+# More bytes than this are not taken from a pipe, which may have no end.
+MAX_PIPE = 2**30
+# PostScript files are run, by Ghostscript where that is installed: a program of strangers, and no pixels.
+_PROGRAMS = ("EPS",)
 
 
 def round_half_up(x: np.ndarray) -> np.ndarray:
@@ -87,28 +95,30 @@ def luma(image: np.ndarray) -> np.ndarray:
     raise InputError(f"image must be (H, W) or (H, W, 3), got shape {image.shape}")
 
 
-def open_image(path: str | os.PathLike) -> Image.Image:
-    """Open and fully decode an image file, upright by its EXIF orientation.
+@contextmanager
+def decoded(path: str | os.PathLike, content: bytes | None = None) -> Iterator[Image.Image]:
+    """An image file, opened and fully decoded, not yet turned by its EXIF orientation; closed on leaving.
 
-    Returns: a loaded `PIL.Image.Image` in the file's own mode, with `info["icc_profile"]` kept.
-    Errors: `ImageError`, one line, when the file is missing, a directory, empty, truncated, no
-        image, or holds more than `MAX_PIXELS` pixels or Pillow's own limit (a decompression bomb).
+    Args:
+        path: the file; also a pipe, unless its content is given.
+        content: what a pipe held, see `read_pipe`.
+
+    Errors: `ImageError` as in `open_image`; also for what goes wrong within the block, except our own errors.
     """
     path = Path(path)
-    if os.path.isdir(path):  # unlike Path.is_dir, no error where the folder may not be entered
-        raise ImageError(f"{path}: is a directory, wanted an image file")
     try:
-        if path.stat().st_size == 0:
-            raise ImageError(f"{path}: is empty, wanted an image file")
+        if content is None:
+            content = read_pipe(path)
         with warnings.catch_warnings():
             # Pillow warns of large images and of odd tags. Here a file either is an image or an error.
             warnings.simplefilter("ignore")
-            image = Image.open(path)
-            with image:
+            with Image.open(path if content is None else io.BytesIO(content)) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise ImageError(f"{path}: {image.width}x{image.height} pixels is more than {MAX_PIXELS:,}")
+                if image.format in _PROGRAMS:
+                    raise ImageError(f"{path}: is {image.format}, drawn by a program; wanted pixels")
                 image.load()
-                upright = ImageOps.exif_transpose(image)
+                yield image
     except FileNotFoundError:
         raise ImageError(f"{path}: no such file") from None
     except Image.DecompressionBombError as error:
@@ -116,11 +126,45 @@ def open_image(path: str | os.PathLike) -> Image.Image:
         raise ImageError(f"{path}: taken for a decompression bomb by Pillow ({error})") from None
     except UnidentifiedImageError:
         raise ImageError(f"{path}: is not an image that Pillow can read") from None
-    except ImageError:
+    except (VdsrError, MemoryError):
         raise
     except Exception as error:  # a broken file can raise nearly anything in a decoder
-        raise ImageError(f"{path}: cannot be read as an image ({' '.join(str(error).split())})") from None
-    return upright
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+        raise ImageError(f"{path}: cannot be read as an image ({reason})") from None
+
+
+def read_pipe(path: str | os.PathLike) -> bytes | None:
+    """All that a pipe holds, which can be read only once; None for a file, which can be read again.
+
+    Errors: `ImageError` for a folder, a device, nothing at all, or more than `MAX_PIPE` bytes; `OSError`.
+    """
+    path = Path(path)
+    if os.path.isdir(path):  # unlike Path.is_dir, no error where the folder may not be entered
+        raise ImageError(f"{path}: is a directory, wanted an image file")
+    status = path.stat()
+    if stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):
+        raise ImageError(f"{path}: is a device, wanted an image file or a pipe")
+    content, size = None, status.st_size
+    if not stat.S_ISREG(status.st_mode):
+        with open(path, "rb") as pipe:
+            content = pipe.read(MAX_PIPE + 1)
+        size = len(content)
+        if size > MAX_PIPE:
+            raise ImageError(f"{path}: sends more than {MAX_PIPE:,} bytes; wanted a file for so large an image")
+    if size == 0:
+        raise ImageError(f"{path}: is empty, wanted an image file")
+    return content
+
+
+def open_image(path: str | os.PathLike) -> Image.Image:
+    """Open and fully decode an image file or what a pipe sends, upright by its EXIF orientation.
+
+    Returns: a loaded `PIL.Image.Image` in the file's own mode, with `info["icc_profile"]` kept.
+    Errors: `ImageError`, one line, when the file is missing, a directory, a device, empty, truncated, no
+        image, or holds more than `MAX_PIXELS` pixels or Pillow's own limit (a decompression bomb).
+    """
+    with decoded(path) as image:
+        return ImageOps.exif_transpose(image)
 
 
 def read_image(path: str | os.PathLike) -> np.ndarray:
@@ -147,7 +191,10 @@ def write_atomically(path: str | os.PathLike, write) -> None:
     Errors: whatever `write` raises; `OSError` where the folder cannot be written.
     """
     path = Path(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    # A name may have 255 bytes. A temporary one has ten more, so that a long stem gives way.
+    room = max(0, 255 - 10 - len(os.fsencode(path.suffix)))
+    stem = os.fsencode(path.stem)[:room].decode("utf-8", "ignore")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{stem}-", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
     try:

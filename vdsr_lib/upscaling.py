@@ -20,6 +20,8 @@ from __future__ import annotations
 import glob
 import math
 import os
+import sys
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
@@ -33,12 +35,15 @@ from torch import nn
 from .errors import ImageError, InputError, WeightsError
 from .evaluation import Network, predict_luma
 from .images import MAX_PIXELS, rgb_to_ycbcr, round_half_up, ycbcr_to_rgb
-from .pictures import FORMATS, READABLE, check_fits, read_picture, write_picture
+from .pictures import FORMATS, check_colour, check_fits, images_in, read_picture, write_picture
 from .receptive_field import field
 from .resize import AxisWeights, axis_weights, output_size
 
 # A tile of 512 with its margin takes about 0.3 GB in a network of 64 channels, and computes 16 % twice.
 TILE = 512
+
+# What "-" means to `plan`, as an input and as an output.
+STDIN, STDOUT = Path("/dev/stdin"), Path("/dev/stdout")
 
 _PEAK = {"uint8": 255.0, "uint16": 65535.0, "float32": 255.0, "float64": 255.0}
 _Progress = Callable[[Iterable], Iterable]
@@ -236,20 +241,23 @@ def upscale_file(
     overwrite: bool = False,
     make_folder: bool = False,
     quality: int = 95,
+    background: str | None = None,
     **arguments: Any,
 ) -> UpscaledFile:
     """Upscale an image file into another, whose suffix names its format.
 
-    The EXIF rotation is applied. The ICC profile and the resolution (dpi) are kept, other EXIF entries are not.
-    For palettes, CMYK, 16 bits and what each format holds see `pictures`.
+    The EXIF rotation is applied. The ICC profile, the resolution (dpi), EXIF, XMP and a PNG's own marks of colour
+    are kept where the format can hold them; what is lost is in the notes. For palettes, CMYK, 16 bits and what each
+    format holds see `pictures`.
 
     Args:
-        path_in: any image that Pillow reads.
+        path_in: any image that Pillow reads; a pipe is read whole.
         path_out: ends in .png, .jpg, .jpeg, .tif, .tiff or .webp. Never the input, by whatever link.
         scale, network: see `upscale`.
         overwrite: replace an output that is there already; otherwise that is an error.
         make_folder: make the output's folder if it is not there; otherwise that is an error.
         quality: of JPEG and WebP, in [1, 100].
+        background: a colour, such as "white" or "#ffcc00", that transparent parts are laid on; JPEG needs it for them.
         arguments: `tile`, `margin` and `progress` of `upscale`.
 
     Errors: `ImageError` when the input cannot be read, or the output cannot be written or cannot hold the picture;
@@ -257,6 +265,8 @@ def upscale_file(
     """
     path_in, path_out = Path(path_in), Path(path_out)
     check_fits(path_out, (1, 1), False, quality)
+    if background is not None:
+        check_colour(background)
     if _same_file(path_in, path_out):
         raise ImageError(f"{path_out}: is the input itself, which is never overwritten")
     if os.path.isdir(path_out):
@@ -273,7 +283,10 @@ def upscale_file(
     rows, columns = picture.pixels.shape[:2]
     try:
         size = output_shape((rows, columns), scale)
-        check_fits(path_out, size, picture.has_alpha)
+        if background is not None:
+            picture = picture.without_alpha(background)
+        if check_fits(path_out, size, not picture.is_opaque) == "JPEG":
+            picture = picture.without_alpha()
         _make_folder(folder)
         # Only one of the two large arrays is needed from here on.
         picture = replace(picture, pixels=upscale(picture.pixels, scale, network, **arguments))
@@ -283,15 +296,36 @@ def upscale_file(
     return UpscaledFile(path_out, (columns, rows), (size[1], size[0]), notes)
 
 
+def upscale_to_stdout(
+    path_in: str | os.PathLike, scale: float, network: Network | None = None, *, suffix: str = ".png", **arguments: Any
+) -> UpscaledFile:
+    """Upscale an image file, and write the result to stdout once it is whole.
+
+    Args:
+        path_in, scale, network, arguments: as in `upscale_file`.
+        suffix: names the format, such as `".jpg"`.
+
+    Errors: as in `upscale_file`; `OSError` when stdout takes no more.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        done = upscale_file(path_in, Path(folder) / f"stdout{suffix}", scale, network, **arguments)
+        content = done.path.read_bytes()
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+    return replace(done, path=STDOUT)
+
+
 def plan(
     inputs: Sequence[str | os.PathLike], output: str | os.PathLike, suffix: str | None = None
 ) -> list[tuple[Path, Path]]:
     """Which file each input becomes: pairs for `upscale_file`.
 
     Args:
-        inputs: files, folders (their images, not those of folders inside) and patterns such as `"*.png"`.
+        inputs: files, pipes, folders (their images, not those of folders inside) and patterns such as `"*.png"`; `"-"`
+            is stdin.
         output: a file, for one input file; else a folder, which is not made here. An output without a suffix,
-            or one that ends in a slash, is a folder.
+            or one that ends in a slash, is a folder; `"-"` is `STDOUT`, for one input file.
         suffix: of the files in an output folder, such as `".png"`; that of the input unless given, and `.png`
             where that cannot be written.
 
@@ -303,6 +337,10 @@ def plan(
     files = list({os.path.abspath(f): f for given in inputs for f in _expand(given)}.values())
     if not files:
         raise InputError("no input given")
+    if str(output) == "-":
+        if len(files) > 1:
+            raise ImageError(f"stdout takes one image, wanted a folder for {len(files)} inputs")
+        return [(files[0], STDOUT)]
     target = Path(output)
     is_folder = os.path.isdir(target) or str(output).endswith(("/", os.sep)) or not target.suffix
     if not is_folder:
@@ -320,6 +358,11 @@ def plan(
     return [(file, path_out) for path_out, file in sources.items()]
 
 
+def left_out(inputs: Sequence[str | os.PathLike]) -> list[str]:
+    """What `plan` leaves out of each folder and why, one line each."""
+    return [note for given in inputs if os.path.isdir(given) and (note := images_in(given)[1])]
+
+
 def choose_device(name: str = "auto") -> torch.device:
     """The device to run on: `"auto"` is the GPU if there is one, else the CPU.
 
@@ -328,18 +371,32 @@ def choose_device(name: str = "auto") -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        return torch.empty(0, device=name).device
+        device = torch.device(name)
+    except RuntimeError:
+        raise InputError(f"device must be auto, {', '.join(_DEVICES)}, got {name!r}") from None
+    if device.type not in _DEVICES:
+        raise InputError(f"device must be auto, {', '.join(_DEVICES)}, got {name!r}")
+    if not _DEVICES[device.type]():
+        raise InputError(f"device {name!r} cannot be used here: torch finds no {device.type}")
+    try:
+        return torch.empty(0, device=device).device
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise InputError(f"device {name!r} cannot be used here ({str(error).strip().splitlines()[0]})") from None
 
 
+_DEVICES: dict[str, Callable[[], bool]] = {
+    "cpu": lambda: True,
+    "cuda": torch.cuda.is_available,
+    "mps": torch.backends.mps.is_available,
+}
+
+
 def _expand(given: str | os.PathLike) -> list[Path]:
+    if str(given) == "-":
+        return [STDIN]
     path = Path(given)
     if os.path.isdir(path):
-        files = [f for f in path.iterdir() if f.suffix.lower() in READABLE and not f.name.startswith(".")]
-        if not files:
-            raise ImageError(f"{path}: is a folder without images ({', '.join(READABLE)})")
-        return sorted(files)
+        return images_in(path)[0]
     if glob.has_magic(str(given)) and not os.path.lexists(path):
         # The shell has done this already, except where the pattern is quoted, and on Windows.
         files = [Path(f) for f in sorted(glob.glob(str(given))) if os.path.isfile(f)]

@@ -1,0 +1,7 @@
+"""`python -m vdsr_lib` is the command `vdsr`."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())
