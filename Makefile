@@ -24,8 +24,7 @@ test: $(VENV)/.installed lint ## the tests that end within minutes
 
 test-all: $(VENV)/.installed-site book lint ## every test: slow ones, the notebooks by nbmake, the site in a browser
 	$(BIN)/python -m pytest -n $(JOBS) -m "not full" --cov=vdsr_lib --cov-report=term:skip-covered --cov-fail-under=95
-	rm -rf _build/notebooks && $(BIN)/python -m data_scripts.myst _build/notebooks
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --nbmake --nbmake-kernel=python3 _build/notebooks
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --nbmake --nbmake-kernel=python3 book/notebooks
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -25,7 +25,7 @@ while read -r notebook; do
     failed=1
   fi
   echo "::endgroup::"
-done < <(cd "$checkout" && find book -name '*.ipynb' -not -path '*/[._]*' | sort)
+done < <(cd "$checkout" && find book/notebooks -name '*.ipynb' | sort)
 if [ "$before" != "$(versions)" ]; then
   echo "::error::the notebooks changed Colab's own packages:"
   versions

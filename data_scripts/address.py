@@ -20,7 +20,7 @@ from vdsr_lib.errors import InputError
 from . import setup_cell
 from .notebooks import ROOT
 
-# Besides the notebooks, whose setup cell follows book/_setup_cell.py.
+# Besides the chapters, whose setup cell follows book/_setup_cell.py, and the plain notebooks, which follow them.
 FILES = (
     "pyproject.toml",
     "README.md",
@@ -86,7 +86,9 @@ def change(new: Address | None = None, root: Path = ROOT) -> list[str]:
             path.write_text(after, encoding="utf-8")
             changed.append(name)
     if root == ROOT:
-        changed += [str(path.relative_to(root)) for path in setup_cell.write()]
+        from . import plain_notebooks  # which asks here for the address
+
+        changed += [str(path.relative_to(root)) for path in [*setup_cell.write(), *plain_notebooks.write()]]
     return changed
 
 

@@ -23,7 +23,7 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 
 from vdsr_lib.errors import VdsrError
 
-from . import notebooks, paper_map, readme, students, try_it
+from . import notebooks, paper_map, plain_notebooks, readme, students, try_it
 from .notebooks import BOOK, BUDGET, BUILD, ROOT, Run, hash_files
 
 STAGE = BUILD / "stage"
@@ -114,7 +114,8 @@ def reference(page: str) -> str:
 def stage(runs: Sequence[Run]) -> None:
     """Lay out in `_build/stage` what Jupyter Book is to render."""
     shutil.rmtree(STAGE, ignore_errors=True)
-    shutil.copytree(BOOK, STAGE, ignore=shutil.ignore_patterns(".*", "__pycache__", "*.py"))
+    shutil.copytree(BOOK, STAGE, ignore=shutil.ignore_patterns(".*", "__pycache__", "*.py", "notebooks"))
+    shutil.copytree(BOOK / "notebooks", STAGE / "_root" / "notebooks")
     for run in runs:
         shutil.copyfile(run.page, STAGE / f"{run.notebook}.ipynb")
         (STAGE / f"{run.notebook}.md").unlink()
@@ -226,6 +227,7 @@ def build(
         for run in runs:
             for line in notebooks.accept(run):
                 print(f"accepted, {run.notebook}: {line}")
+        plain_notebooks.write()
     if accept or only:
         return
     stage(runs)

@@ -67,7 +67,9 @@ def main(argv: list[str] | None = None) -> int:
     for path in find():
         target = (folder / path.relative_to(BOOK)).with_suffix(".ipynb")
         target.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(read(path), target)
+        notebook = read(path)
+        notebook.metadata["language_info"] = {"name": "python"}
+        nbformat.write(notebook, target)
     return 0
 
 

@@ -49,9 +49,9 @@ def test_stored_as_jupytext_writes_it(name):
 def test_the_code_of_the_chapters_is_clean(tmp_path):
     assert myst.main([str(tmp_path)]) == 0
     settings = ["--config", str(notebooks.ROOT / "pyproject.toml"), "--no-cache", str(tmp_path)]
-    for words in (["check"], ["format", "--check"]):
-        ruff = subprocess.run([sys.executable, "-m", "ruff", *words, *settings], capture_output=True, text=True)
-        assert ruff.returncode == 0, ruff.stdout
+    words = ["check", "--select", "E9,F"]
+    ruff = subprocess.run([sys.executable, "-m", "ruff", *words, *settings], capture_output=True, text=True)
+    assert ruff.returncode == 0, ruff.stdout
 
 
 def test_metadata_is_the_same_everywhere(notebook):

@@ -58,6 +58,21 @@ def drop_thebe(app: Sphinx, page: str, template: str, context: dict[str, Any], d
         context[kind] = [asset for asset in context.get(kind, []) if not is_thebe(asset)]
 
 
+def point_to_plain_notebooks(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Of a chapter, Colab opens and a click downloads the plain notebook; what is edited is the text under it."""
+    if not str(context.get("page_source_suffix", "")).endswith(".ipynb"):
+        return
+    for group in context.get("header_buttons", []):
+        for button in group.get("buttons", []):
+            url = button.get("url", "")
+            if "colab.research" in url:
+                button["url"] = url.replace(f"/{page}.ipynb", f"/notebooks/{page}.ipynb")
+            elif button.get("label") == "download-source-button":
+                button["url"] = context["pathto"](f"notebooks/{page}.ipynb", 1)
+            elif button.get("label") == "source-edit-button":
+                button["url"] = url.replace(f"/{page}.ipynb", f"/{page}.md")
+
+
 FIELD = re.compile(r"(Args|Attributes|Returns|Yields|Errors|Source|Paper|Chapter):(?: +(.*))?$")
 TITLES = {"Args": "Arguments"}
 
@@ -169,7 +184,7 @@ def finish(app: Sphinx, error: Exception | None) -> None:
     out = Path(app.outdir)
     for path in out.rglob("*.html"):
         path.write_text(mend(path.read_text(encoding="utf-8")), encoding="utf-8")
-    for pattern in ("_static/**/*.map", "_static/scripts/fontawesome.*"):
+    for pattern in ("_static/**/*.map", "_static/scripts/fontawesome.*", "_sources/**/*.ipynb"):
         for path in out.glob(pattern):
             path.unlink()
     # A host serves this page at any depth, so its one link is from the root.
@@ -184,6 +199,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", add_root)
     app.connect("config-inited", search_once)
     app.connect("html-page-context", drop_thebe, priority=900)
+    app.connect("html-page-context", point_to_plain_notebooks, priority=901)
     app.connect("autodoc-process-docstring", process_docstring)
     app.connect("autodoc-skip-member", skip_member)
     app.connect("missing-reference", keep_plain, priority=900)

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 import pytest
 from visiting import Visit
 
-from data_scripts import address, book
+from data_scripts import address, book, plain_notebooks
 from data_scripts.notebooks import ROOT
 
 pytestmark = pytest.mark.site
@@ -192,9 +192,30 @@ def test_every_link_into_the_repository_is_to_a_tracked_file(links):
     )
     linked = {m[1] for found in links.values() for link in found.links if (m := pattern.fullmatch(link.split("?")[0]))}
     assert linked - tracked == set()
-    notebooks = {name for name in tracked if re.fullmatch(r"book/(?!_).*\.ipynb", name)}
+    notebooks = {name for name in tracked if re.fullmatch(r"book/notebooks/.*\.ipynb", name)}
     colab = {link.rpartition("/blob/main/")[2] for f in links.values() for link in f.links if "colab.research" in link}
     assert colab == notebooks
+
+
+def test_the_download_is_the_plain_notebook(links):
+    offered = {link for found in links.values() for link in found.links if re.fullmatch(r"notebooks/\w+\.ipynb", link)}
+    assert offered == {f"notebooks/{path.name}" for path in plain_notebooks.OUT.glob("*.ipynb")}
+
+
+def test_the_plain_notebooks_number_things_as_the_pages_do():
+    shown = set()
+    for name in PAGES:
+        text = (book.HTML / f"{name}.html").read_text(encoding="utf-8")
+        shown |= set(re.findall(r'<span class="caption-number">(?:Fig\.|Exercise) ([\d.]+) ', text))
+        shown |= set(re.findall(r'<span class="eqno">\(([\d.]+)\)?', text))
+        # Where a label leads, that number stands.
+        for label, (words, place_of) in plain_notebooks.references().items():
+            if place_of.startswith(f"{plain_notebooks.page_of(name)}#"):
+                place = text[text.index(f'id="{place_of.partition("#")[2]}"') :]
+                found = re.search(r'class="(?:caption-number|eqno)">\D*([\d.]*\d)', place)
+                assert found, label
+                assert found[1] == re.sub(r"[^\d.]", "", words), label
+    assert shown == {re.sub(r"[^\d.]", "", words) for words, _ in plain_notebooks.references().values()}
 
 
 def test_the_site_map_and_the_preview_are_there(links):
