@@ -21,9 +21,10 @@ import torch
 from tqdm import tqdm
 
 from vdsr_lib import datasets, evaluation, pretrained, runs
+from vdsr_lib.devices import machine
 from vdsr_lib.errors import DataError, VdsrError
 
-from .reproduce import ASSETS, commit, machine
+from .reproduce import ASSETS, commit
 
 METHODS = ("bicubic", "authors", "authors-ensemble")
 DEFAULT_METHODS = METHODS[:2]

@@ -19,6 +19,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from vdsr_lib import datasets
+from vdsr_lib.devices import machine
 from vdsr_lib.evaluation import predict_luma
 from vdsr_lib.images import write_atomically
 from vdsr_lib.models import VDSR
@@ -26,7 +27,7 @@ from vdsr_lib.patches import Patches, extract_patches
 from vdsr_lib.training import TrainingConfig, default_fabric, resolve_precision, train
 
 from .experiments import Experiment, step_flop, vdsr
-from .reproduce import commit, machine
+from .reproduce import commit
 
 DEPTH, BATCH, SIZE = 20, 16, 41
 SHAPE = Experiment("bench", "speed", vdsr(DEPTH), TrainingConfig(batch_size=BATCH))

@@ -19,10 +19,11 @@ import numpy as np
 import torch
 
 from vdsr_lib import datasets, pretrained, runs
+from vdsr_lib.devices import machine
 from vdsr_lib.errors import VdsrError
 from vdsr_lib.scales import psnr_real
 
-from .reproduce import ASSETS, commit, machine
+from .reproduce import ASSETS, commit
 
 SETS = ("Set5",)
 SCALES = (1.25, 1.5, 1.75, 2, 2.25, 2.5, 2.75, 3, 3.25, 3.5, 3.75, 4, 5, 6)

@@ -28,6 +28,7 @@ from threading import Timer
 import nbformat
 from nbformat import NotebookNode
 
+from vdsr_lib import devices
 from vdsr_lib.claims import CLAIMS_VARIABLE
 from vdsr_lib.errors import VdsrError
 from vdsr_lib.interactive import STATIC_VARIABLE
@@ -268,7 +269,7 @@ def execute(
             notebook=name,
             profile=profile,
             seconds=round(seconds, 1),
-            machine=f"{reproduce.machine().rpartition(', ')[0]}, threads: {threads_each(jobs)}",
+            machine=f"{devices.machine().rpartition(', ')[0]}, threads: {threads_each(jobs)}",
             commit=reproduce.commit(),
             finished=datetime.now(UTC).strftime("%Y-%m-%d"),
             claims=claims,

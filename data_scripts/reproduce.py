@@ -8,7 +8,8 @@ the minutes since the last checkpoint.
 from __future__ import annotations
 
 import argparse
-import platform
+import hashlib
+import json
 import signal
 import subprocess
 import sys
@@ -24,9 +25,11 @@ from torch import nn
 from tqdm import tqdm
 
 from vdsr_lib import datasets, evaluation, pretrained, runs
+from vdsr_lib.devices import machine
 from vdsr_lib.errors import DivergedError, VdsrError
 from vdsr_lib.gradients import HE
-from vdsr_lib.models import SRCNN
+from vdsr_lib.images import clear_temporary_files
+from vdsr_lib.models import SRCNN, VDSR
 from vdsr_lib.patches import Patches, count_patches, extract_patches
 from vdsr_lib.training import (
     Callback,
@@ -70,6 +73,10 @@ class Folders:
     def before_cooldown(self, name: str) -> Path:
         return self.checkpoints / f"{name}-before-cooldown.safetensors"
 
+    def written(self, experiment: Experiment) -> tuple[Path, ...]:
+        """All files that a run of the experiment writes for itself."""
+        return self.record(experiment.name), self.weight_file(experiment), self.checkpoint(experiment.name)
+
     def beginning(self, experiment: Experiment) -> Path:
         """The checkpoint to go on from: its own, else that of the run that it begins with. May not exist."""
         own = self.checkpoint(experiment.name)
@@ -109,16 +116,6 @@ def score_sets(network: nn.Module, sets: Mapping[str, tuple[Mapping[str, np.ndar
     return scores
 
 
-def machine() -> str:
-    """The class of machine, without its name: processor or card, threads."""
-    if torch.cuda.is_available():
-        return f"{torch.cuda.get_device_name()} x{torch.cuda.device_count()}"
-    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    name = str(capabilities.get("cpu_name") or platform.processor())
-    simd = torch.backends.cpu.get_cpu_capability()
-    return f"{name} ({simd}), {torch.get_num_threads()} threads"
-
-
 def commit() -> str:
     """The short hash of the checkout, with `+` when tracked files differ from it; empty outside git."""
     try:
@@ -149,6 +146,67 @@ def padded(network: nn.Module) -> nn.Module:
     return network
 
 
+def initial_network(experiment: Experiment) -> VDSR | SRCNN:
+    """The network as the run begins: a function of the experiment and its seed."""
+    torch.manual_seed(experiment.config.seed)
+    model = pretrained.build(experiment.model)
+    if experiment.he_start:
+        HE.apply_(model)
+    if experiment.silent_start:
+        torch.nn.init.zeros_(list(model.parameters())[-2])  # the last layer's kernel; its bias is zero already
+    return model
+
+
+def data_checksum(patches: Patches) -> str:
+    """SHA-256 of the training pairs as they lie in memory."""
+    digest = hashlib.sha256()
+    for tensor in (patches.interpolated, patches.high_res, patches.scale):
+        digest.update(tensor.cpu().contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def config_checksum(experiment: Experiment) -> str:
+    """SHA-256 of the experiment's whole configuration as JSON."""
+    return hashlib.sha256(json.dumps(experiment.as_dict(), sort_keys=True).encode()).hexdigest()
+
+
+def file_checksum(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def new_record(
+    experiment: Experiment, status: str, steps: int, history: list[dict[str, Any]], *, patches: Patches, seconds: float,
+    scores: dict, stretches: list[dict[str, Any]], precision: str, commit: str, command: str,
+    weights: Path | None = None,
+) -> runs.RunRecord:  # fmt: skip
+    """What is stored of a run; `weights` is the file that holds its result, if one is kept."""
+    checksums = {"data": data_checksum(patches), "config": config_checksum(experiment)}
+    if weights is not None:
+        checksums["weights"] = file_checksum(weights)
+    return runs.RunRecord(
+        name=experiment.name,
+        status=status,
+        steps_done=steps,
+        steps_planned=experiment.config.total_steps(len(patches)),
+        model=dict(experiment.model),
+        config=experiment.as_dict(),
+        seed=experiment.config.seed,
+        scores=scores,
+        curve=history,
+        seconds=round(seconds, 1),
+        machine=machine(),
+        precision=precision,
+        torch_version=torch.__version__,
+        commit=commit,
+        command=command,
+        finished=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        samples=len(patches),
+        stretches=stretches,
+        checksums=checksums,
+    )
+
+
 def run(
     experiment: Experiment,
     folders: Folders = Folders(),
@@ -164,37 +222,27 @@ def run(
     """
     for folder in (folders.runs, folders.weights, folders.kept, folders.checkpoints):
         folder.mkdir(parents=True, exist_ok=True)
+    for path in (*folders.written(experiment), folders.before_cooldown(experiment.name)):
+        clear_temporary_files(path)
+    at_start = commit()
     patches, curve_images = prepare(experiment)
-    torch.manual_seed(experiment.config.seed)
-    model = pretrained.build(experiment.model)
-    if experiment.he_start:
-        HE.apply_(model)
-    if experiment.silent_start:
-        torch.nn.init.zeros_(list(model.parameters())[-2])  # the last layer's kernel; its bias is zero already
+    model = initial_network(experiment)
     fabric = default_fabric(experiment.config.precision)
 
     def record(
-        status: str, steps: int, history: list[dict[str, Any]], seconds: float = 0.0, scores: dict | None = None
+        status: str,
+        steps: int,
+        history: list[dict[str, Any]],
+        stretches: list[dict[str, Any]],
+        seconds: float = 0.0,
+        scores: dict | None = None,
+        weights: Path | None = None,
     ) -> runs.RunRecord:
-        entry = runs.RunRecord(
-            name=experiment.name,
-            status=status,
-            steps_done=steps,
-            steps_planned=experiment.config.total_steps(len(patches)),
-            model=dict(experiment.model),
-            config=experiment.as_dict(),
-            seed=experiment.config.seed,
-            scores=scores or {},
-            curve=history,
-            seconds=round(seconds, 1),
-            machine=machine(),
-            precision=resolve_precision(experiment.config.precision, fabric.device),
-            torch_version=torch.__version__,
-            commit=commit(),
-            command=command or f"python -m data_scripts.reproduce {experiment.name}",
-            finished=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            samples=len(patches),
-        )
+        entry = new_record(
+            experiment, status, steps, history, patches=patches, seconds=seconds, scores=scores or {},
+            stretches=stretches, precision=resolve_precision(experiment.config.precision, fabric.device),
+            commit=at_start, command=command or f"python -m data_scripts.reproduce {experiment.name}", weights=weights,
+        )  # fmt: skip
         if fabric.is_global_zero:
             runs.write_run(entry, folders.record(experiment.name))
         return entry
@@ -226,27 +274,56 @@ def run(
         callbacks.insert(1, Progress(desc=experiment.name, mininterval=5))
     handlers = {s: signal.signal(s, on_signal) for s in (signal.SIGTERM, signal.SIGINT)}
     try:
-        state = train(model, patches, experiment.config, callbacks, resume=folders.beginning(experiment), fabric=fabric)
+        state = train(
+            model,
+            patches,
+            experiment.config,
+            callbacks,
+            resume=folders.beginning(experiment),
+            fabric=fabric,
+            about={"commit": at_start},
+        )
     except DivergedError as error:
-        folders.checkpoint(experiment.name).unlink(missing_ok=True)
         print(f"{experiment.name}: {error}", file=sys.stderr)
-        return record("diverged", error.history[-1]["step"], error.history)
+        result = record("diverged", error.history[-1]["step"], error.history, error.stretches)
+        folders.checkpoint(experiment.name).unlink(missing_ok=True)
+        return result
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
 
     if not state.finished:
-        return record("partial", state.step, state.history, state.seconds)
+        return record("partial", state.step, state.history, state.stretches, state.seconds)
     model.load_state_dict(state.averaged_weights())
     final = padded(model)
     scores = score_sets(final, {name: (load_images(name), scales) for name, scales in experiment.final})
-    result = record("done", state.step, state.history, state.seconds, scores)
+    # Weights first, then the record that names them, and the checkpoint goes last: whenever this is killed, the
+    # same command ends it.
+    kept: Path | None = None
+    if experiment.weights != "none":
+        kept = folders.weight_file(experiment)
+        if fabric.is_global_zero:
+            about = {"experiment": experiment.name, "steps": state.step, "samples": len(patches), "commit": at_start}
+            pretrained.save(final, kept, **about)
+    result = record("done", state.step, state.history, state.stretches, state.seconds, scores, kept)
     if fabric.is_global_zero:
-        about = {"experiment": experiment.name, "steps": state.step, "samples": len(patches), "commit": result.commit}
-        if experiment.weights != "none":
-            pretrained.save(final, folders.weight_file(experiment), **about)
         folders.checkpoint(experiment.name).unlink(missing_ok=True)
     return result
+
+
+def ended(experiment: Experiment, folders: Folders) -> str:
+    """`"done"` or `"diverged"` when nothing is left to do, else empty: not run, stopped, or its weights are not there.
+
+    Errors: `DataError` when the record holds no such thing as a run.
+    """
+    record = stored(experiment.name, folders)
+    if record is None or record.status == "partial":
+        return ""
+    if record.status == "done" and experiment.weights != "none":
+        weights = folders.weight_file(experiment)
+        if not weights.exists() or record.checksums.get("weights") != file_checksum(weights):
+            return ""
+    return record.status
 
 
 def stored(name: str, folders: Folders) -> runs.RunRecord | None:
@@ -284,9 +361,8 @@ def estimate(flops: float, folders: Folders) -> str:
             stride=experiment.stride,
         )
         record = stored(name, folders)
-        finished = record is not None and record.status in ("done", "diverged")
         reached = record.steps_done if record else 0
-        left = 0 if finished else experiment.config.total_steps(samples) - reached
+        left = 0 if ended(experiment, folders) else experiment.config.total_steps(samples) - reached
         cost = left * step_flop(experiment)
         total += cost
         lines.append(f"{name:28} {left:>10,} {cost / 1e15:>9.2f} {cost / flops / 3600:>8.2f}")
@@ -328,9 +404,8 @@ def main(argv: list[str] | None = None) -> int:
         if arguments.queue:
             chosen += [e for e in EXPERIMENTS.values() if e not in chosen]
         for experiment in chosen:
-            done = stored(experiment.name, folders)
-            if done is not None and done.status in ("done", "diverged"):
-                tqdm.write(f"{experiment.name}: {done.status} already", file=sys.stderr)
+            if status := ended(experiment, folders):
+                tqdm.write(f"{experiment.name}: {status} already", file=sys.stderr)
                 continue
             if arguments.profile == "quick":
                 experiment = miniature(experiment)

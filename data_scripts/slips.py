@@ -14,9 +14,10 @@ from pathlib import Path
 import torch
 
 from vdsr_lib import datasets, evaluation, pretrained, runs
+from vdsr_lib.devices import machine
 from vdsr_lib.errors import VdsrError
 
-from .reproduce import ASSETS, commit, machine
+from .reproduce import ASSETS, commit
 
 METHODS = ("bicubic", "authors")
 SCALES = (2, 3, 4)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -32,3 +34,13 @@ def tf32(allowed: bool) -> Iterator[None]:
         yield
     finally:
         torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before
+
+
+def machine() -> str:
+    """The class of machine, without its name: processor or card, threads."""
+    if torch.cuda.is_available():
+        return f"{torch.cuda.get_device_name()} x{torch.cuda.device_count()}"
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    name = str(capabilities.get("cpu_name") or platform.processor())
+    simd = torch.backends.cpu.get_cpu_capability()
+    return f"{name} ({simd}), {torch.get_num_threads()} threads"

@@ -34,8 +34,9 @@ class TrainingError(VdsrError):
 
 
 class DivergedError(TrainingError):
-    """The loss left the finite numbers, or grew past all use; the record so far is in `history`."""
+    """The loss left the finite numbers; the record so far is in `history`, and in `stretches` where it ran."""
 
-    def __init__(self, message: str, history: list[dict] | None = None):
+    def __init__(self, message: str, history: list[dict] | None = None, stretches: list[dict] | None = None):
         super().__init__(message)
         self.history = history or []
+        self.stretches = stretches or []

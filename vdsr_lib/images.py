@@ -6,6 +6,7 @@ images, the protocol and the metrics; and [0, 1] for what goes into and comes ou
 
 from __future__ import annotations
 
+import glob
 import io
 import os
 import stat
@@ -207,6 +208,13 @@ def write_atomically(path: str | os.PathLike, write) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def clear_temporary_files(path: str | os.PathLike) -> None:
+    """Remove what killed writers of `path` left beside it; nobody else may be writing it."""
+    path = Path(path)
+    for left in path.parent.glob(f".{glob.escape(path.stem)}-????????{glob.escape(path.suffix)}"):
+        left.unlink(missing_ok=True)
 
 
 def _three_channels(image: np.ndarray) -> np.ndarray:

@@ -27,14 +27,14 @@ def orthogonalize(matrix: Tensor, iterations: int = 5) -> Tensor:
     """The matrix with the same singular vectors, and singular values near one.
 
     Args:
-        matrix: `(M, N)` float.
+        matrix: `(M, N)` float, or a stack of such, `(..., M, N)`.
         iterations: of Newton and Schulz.
 
-    Returns: `(M, N)`; zeros for zeros.
+    Returns: the same shape; zeros for zeros.
     """
     a, b, c = NEWTON_SCHULZ
-    x = matrix / matrix.norm().clamp(min=1e-12)
-    wide = x.shape[0] <= x.shape[1]
+    x = matrix / matrix.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-12)
+    wide = x.shape[-2] <= x.shape[-1]
     x = x if wide else x.mT  # the smaller Gram matrix
     for _ in range(iterations):
         gram = x @ x.mT

@@ -51,6 +51,8 @@ class RunRecord:
         seconds: in training steps, over all sessions.
         machine, precision, torch_version, commit, command, finished: how and when it was made.
         samples: patches in the training set.
+        stretches: one entry per session of the run: from_step, to_step, precision, machine, torch_version, commit.
+        checksums: SHA-256 of `"weights"` (the file), `"data"` (the patches) and `"config"`.
         notes: anything a reader must know.
     """
 
@@ -72,6 +74,8 @@ class RunRecord:
     command: str = ""
     finished: str = ""
     samples: int = 0
+    stretches: list[dict[str, Any]] = field(default_factory=list)
+    checksums: dict[str, str] = field(default_factory=dict)
     notes: str = ""
 
     def mean(self, set_name: str, scale: int, metric: str = "psnr") -> float:

@@ -14,10 +14,11 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -26,7 +27,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from .clipping import clip_by_norm_, clip_by_value_
-from .devices import PRECISIONS, resolve_precision, tf32
+from .devices import PRECISIONS, machine, resolve_precision, tf32
 from .errors import DivergedError, InputError, TrainingError
 from .images import write_atomically
 from .muon import Muon
@@ -149,6 +150,8 @@ class TrainingState:
         history: one entry each `log_every` steps: step, epoch, loss, learning_rate, clipped_share,
             residual_std, samples_per_second; callbacks may add entries of their own, with their own keys.
         ema: averaged weights by name, empty unless `config.ema` > 0.
+        stretches: one entry per session of the run: from_step, to_step, precision, machine, torch_version, and
+            what the caller of `train` said of it.
         is_main: this is the process that logs and writes.
     """
 
@@ -161,6 +164,7 @@ class TrainingState:
     seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
     ema: dict[str, Tensor] = field(default_factory=dict)
+    stretches: list[dict[str, Any]] = field(default_factory=list)
     is_main: bool = True
 
     @property
@@ -215,7 +219,8 @@ def crop_like(image: Tensor, other: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=2)
-def _epoch_order(seed: int, epoch: int, samples: int) -> Tensor:
+def epoch_order(seed: int, epoch: int, samples: int) -> Tensor:
+    """The order of the patches in one epoch: a permutation `(samples,)`, a pure function of its arguments."""
     return torch.randperm(samples, generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
 
 
@@ -228,11 +233,16 @@ def batch_indices(config: TrainingConfig, samples: int, step: int) -> tuple[Tens
     """
     first = step * config.batch_size
     positions = range(first, first + config.batch_size)
-    index = torch.stack([_epoch_order(config.seed, p // samples, samples)[p % samples] for p in positions])
+    index = torch.stack([epoch_order(config.seed, p // samples, samples)[p % samples] for p in positions])
     if not config.augment:
         return index, None
+    return index, step_symmetries(config, step)
+
+
+def step_symmetries(config: TrainingConfig, step: int) -> Tensor:
+    """The symmetries of a step's samples, `(batch_size,)` int64 in [0, 8): a pure function of (seed, step)."""
     generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step + 500_009)
-    return index, torch.randint(8, (config.batch_size,), generator=generator)
+    return torch.randint(8, (config.batch_size,), generator=generator)
 
 
 def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
@@ -267,6 +277,7 @@ def train(
     *,
     resume: str | os.PathLike | None = None,
     fabric: Fabric | None = None,
+    about: Mapping[str, Any] = MappingProxyType({}),
 ) -> TrainingState:
     """Train a network in place; the paper's algorithm with the default configuration.
 
@@ -278,6 +289,7 @@ def train(
         resume: a checkpoint of the same model, patches and configuration to go on from. A file that
             is not there yet starts the run afresh, so a command can be repeated until it is done.
         fabric: devices and processes; by default the best single device, or what `torchrun` asks for.
+        about: JSON values to keep with this stretch of the run, such as the commit of the code.
 
     Returns: the final state; `state.history` is the record.
     Errors: `DivergedError` (with the history) when the loss is no longer a finite number;
@@ -300,9 +312,21 @@ def train(
         state.ema = {name: t.detach().clone() for name, t in model.state_dict().items()}
     if resume is not None and Path(resume).exists():
         load_checkpoint(resume, state)
+    precision = resolve_precision(config.precision, fabric.device)
+    if not state.finished:
+        state.stretches.append(
+            {
+                "from_step": state.step,
+                "to_step": state.step,
+                "precision": precision,
+                "machine": machine(),
+                "torch_version": torch.__version__,
+                **about,
+            }
+        )
 
     try:
-        with tf32(resolve_precision(config.precision, fabric.device) == "tf32"):
+        with tf32(precision == "tf32"):
             run_steps(state, wrapped, patches, fabric, callbacks)
     except StopIteration:
         pass
@@ -352,6 +376,7 @@ def run_steps(
             average.lerp_(weights[name], 1 - config.ema)
 
         state.step += 1
+        state.stretches[-1]["to_step"] = state.step
         state.seconds += time.perf_counter() - began
         if state.step % config.log_every == 0 or state.finished or state.step == 1:
             now = time.perf_counter()
@@ -371,6 +396,7 @@ def run_steps(
                     f"diverged at step {state.step}: loss {entry['loss']} at learning rate {rate:g} "
                     f"with clip {config.clip!r}, theta {config.theta:g}",
                     state.history,
+                    state.stretches,
                 )
         for callback in callbacks:
             callback(state)
@@ -421,6 +447,7 @@ def save_checkpoint(state: TrainingState, path: str | os.PathLike) -> None:
                 "step": state.step,
                 "seconds": state.seconds,
                 "history": state.history,
+                "stretches": state.stretches,
             }
         )
     }
@@ -477,6 +504,8 @@ def load_checkpoint(path: str | os.PathLike, state: TrainingState) -> None:
                 name: t if t.ndim == 0 else torch.empty_like(parameter).copy_(t) for name, t in saved.items()
             }
     state.step, state.seconds, state.history = run["step"], run["seconds"], run["history"]
+    # Checkpoints of the first edition have no stretches: their record says on what they ran.
+    state.stretches = run.get("stretches", [])
 
 
 # --- callbacks ---------------------------------------------------------------------------------------
