@@ -404,11 +404,11 @@ def main(argv: list[str] | None = None) -> int:
         if arguments.queue:
             chosen += [e for e in EXPERIMENTS.values() if e not in chosen]
         for experiment in chosen:
+            if arguments.profile == "quick":
+                experiment = miniature(experiment)
             if status := ended(experiment, folders):
                 tqdm.write(f"{experiment.name}: {status} already", file=sys.stderr)
                 continue
-            if arguments.profile == "quick":
-                experiment = miniature(experiment)
             command = f"python -m data_scripts.reproduce {experiment.name}"
             command += " --profile quick" if arguments.profile == "quick" else ""
             result = run(
