@@ -126,7 +126,7 @@ def stage(runs: Sequence[Run]) -> None:
         nbformat.write(content, page)
     fill("run_record.md", RUN_TABLE, run_table(runs))
     fill("instructors.md", COURSE, students.course_table(runs))
-    fill("intro.md", RESULTS, readme.stored_table())
+    fill("intro.md", RESULTS, readme.page_tables(readme.stored_table()))
     fill("paper_map.md", PAPER_MAP, paper_map.markdown(pages()))
     library = STAGE / "library.md"
     library.write_text(reference(library.read_text(encoding="utf-8")), encoding="utf-8")

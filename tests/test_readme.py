@@ -24,3 +24,16 @@ def test_lost_marks_are_an_error_and_nothing_is_written(tmp_path):
     with pytest.raises(DataError, match="must hold these lines once each"):
         readme.write_table("| new |", path)
     assert path.read_text() == "no marks"
+
+
+def test_the_page_shows_the_same_scores_with_psnr_and_ssim_apart():
+    table = readme.stored_table()
+    pages = readme.page_tables(table)
+    psnr, ssim = pages.split(":::{tab-item}")[1:]
+    for line in table.splitlines()[2:]:
+        name, scale, _, *scores = (cell.strip() for cell in line.strip("|").split("|"))
+        (first,) = (row for row in psnr.splitlines() if row.startswith(f"| {name}\u00a0×{scale} |"))
+        (second,) = (row for row in ssim.splitlines() if row.startswith(f"| {name}\u00a0×{scale} |"))
+        for k, score in enumerate(scores):
+            pair = first.split(" | ")[k + 1].strip(" |"), second.split(" | ")[k + 1].strip(" |")
+            assert pair == (tuple(score.split(" / ")) if "/" in score else ("–", "–"))
