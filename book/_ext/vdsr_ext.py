@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import folds
+import inks
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
@@ -183,7 +184,8 @@ def finish(app: Sphinx, error: Exception | None) -> None:
         return
     out = Path(app.outdir)
     for path in out.rglob("*.html"):
-        path.write_text(mend(path.read_text(encoding="utf-8")), encoding="utf-8")
+        path.write_text(inks.in_page(mend(path.read_text(encoding="utf-8"))), encoding="utf-8")
+    inks.write(out / "_images")
     for pattern in ("_static/**/*.map", "_static/scripts/fontawesome.*", "_sources/**/*.ipynb"):
         for path in out.glob(pattern):
             path.unlink()
