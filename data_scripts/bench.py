@@ -123,7 +123,9 @@ def measure(rounds: int, steps: int) -> dict[str, float | str]:
                 x = torch.relu(conv(x))
             _discard(batch + plain.convs[-1](x))
 
-    inference = in_turn({"ours": lambda: _discard(predict_luma(network, picture)), "plain": plain_loop}, rounds)
+    inference = in_turn(
+        {"ours": lambda: _discard(predict_luma(network, picture, data_range=255)), "plain": plain_loop}, rounds
+    )
     return {
         "machine": machine(),
         "commit": commit(),

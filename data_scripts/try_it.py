@@ -88,7 +88,8 @@ def lay_out(folder: Path, networks: Mapping[str, VDSR | SRCNN] | None = None) ->
     (folder / "samples").mkdir(exist_ok=True)
     for name, rows, columns, label, alt in SAMPLES:
         picture = modcrop(getattr(data, name)()[rows, columns].astype(np.float64), SHRINK)
-        (folder / "samples" / f"{name}.png").write_bytes(png_bytes(to_uint8(imresize(picture, 1 / SHRINK))))
+        small = to_uint8(imresize(picture, 1 / SHRINK), data_range=255)
+        (folder / "samples" / f"{name}.png").write_bytes(png_bytes(small))
         samples.append({"file": f"samples/{name}.png", "label": label, "alt": alt})
     missing = [label for label in NETWORKS if label not in networks]
     content = {"networks": entries, "missing": missing, "samples": samples}

@@ -174,11 +174,13 @@ def test_the_authors_protocol_step_by_step(colourful):
     up = imresize(imresize(ycbcr, 1 / scale), scale)
     y = up[..., 0].clip(16, 235)
     output = (np.float32(y / 255) * np.float32(0.9) + np.float32(0.05)).astype(float) * 255
-    colour = np.dstack([to_uint8(output), to_uint8(up[..., 1]), to_uint8(up[..., 2])])
-    saved = to_uint8(ycbcr_to_rgb(colour))
+    colour = np.dstack(
+        [to_uint8(output, data_range=255), to_uint8(up[..., 1], data_range=255), to_uint8(up[..., 2], data_range=255)]
+    )
+    saved = to_uint8(ycbcr_to_rgb(colour, data_range=255), data_range=255)
     read = np.floor(rgb_to_ycbcr(saved)[..., 0] + 0.5)
 
-    assert np.mean(read != to_uint8(output)) > 0.1  # step 4 counts here
+    assert np.mean(read != to_uint8(output, data_range=255)) > 0.1  # step 4 counts here
     result = reconstruct(rgb, scale, network)
     assert np.array_equal(result.truth, ycbcr[..., 0])
     assert np.array_equal(result.output, read)
@@ -186,7 +188,10 @@ def test_the_authors_protocol_step_by_step(colourful):
     assert seen[0].dtype == torch.float32
     np.testing.assert_allclose(seen[0][0, 0], y / 255, atol=1e-6)
     inside = (slice(scale, -scale), slice(scale, -scale))
-    expected = Score(psnr(read[inside], ycbcr[..., 0][inside]), ssim(read[inside], ycbcr[..., 0][inside]))
+    expected = Score(
+        psnr(read[inside], ycbcr[..., 0][inside], data_range=255),
+        ssim(read[inside], ycbcr[..., 0][inside], data_range=255),
+    )
     assert score(rgb, scale, network) == expected
 
 
@@ -227,9 +232,9 @@ def test_every_protocol_runs_and_tells_the_network_from_bicubic(rgb, protocol, g
 def test_the_border_is_cut_by_the_scale(rgb):
     result = reconstruct(rgb, 3)
     cut = (slice(3, -3), slice(3, -3))
-    assert score(rgb, 3).psnr == psnr(result.output[cut], result.truth[cut])
+    assert score(rgb, 3).psnr == psnr(result.output[cut], result.truth[cut], data_range=255)
     uncut = Protocol("here", "", cut_border=False)
-    assert score(rgb, 3, protocol=uncut).psnr == psnr(result.output, result.truth)
+    assert score(rgb, 3, protocol=uncut).psnr == psnr(result.output, result.truth, data_range=255)
 
 
 def test_jpeg_luma_is_pillows_and_rgb_is_all_three(colourful):
@@ -252,12 +257,12 @@ def test_scale_one_of_grey_in_range_is_perfect():
 def test_predict_luma_keeps_type_device_and_training_mode_of_the_network():
     image = np.random.default_rng(0).random((8, 9)) * 255
     network = VDSR(2, 4).double().train()
-    result = predict_luma(network, image)
+    result = predict_luma(network, image, data_range=255)
     assert result.dtype == np.float64
     assert network.training
     expected = network(torch.from_numpy(image / 255)[None, None]).detach().numpy()[0, 0] * 255
     np.testing.assert_allclose(result, expected, atol=1e-9)
-    assert np.array_equal(predict_luma(None, image), image)
+    assert np.array_equal(predict_luma(None, image, data_range=255), image)
 
 
 def test_the_protocol_is_plain_float32_whatever_the_caller_s_setting(monkeypatch):
@@ -268,7 +273,7 @@ def test_the_protocol_is_plain_float32_whatever_the_caller_s_setting(monkeypatch
         seen.append((torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32))
         return x
 
-    predict_luma(spy, np.zeros((4, 4)))
+    predict_luma(spy, np.zeros((4, 4)), data_range=255)
     assert seen == [(False, False)]
     assert torch.backends.cudnn.allow_tf32
 

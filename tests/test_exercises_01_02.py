@@ -59,7 +59,7 @@ def test_01a_wrong(answer, hint):
 
 
 def my_psnr(output, truth, border):
-    return metrics.psnr(metrics.shave(output, border), metrics.shave(truth, border))
+    return metrics.psnr(metrics.shave(output, border), metrics.shave(truth, border), data_range=255)
 
 
 def test_01b_right():
@@ -72,11 +72,11 @@ def wraps_around(output, truth, border):
 
 
 def cuts_nothing(output, truth, border):
-    return metrics.psnr(output, truth)
+    return metrics.psnr(output, truth, data_range=255)
 
 
 def cuts_two_sides(output, truth, border):
-    return metrics.psnr(output[border:, border:], truth[border:, border:])
+    return metrics.psnr(output[border:, border:], truth[border:, border:], data_range=255)
 
 
 def peak_of_one(output, truth, border):

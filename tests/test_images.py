@@ -43,48 +43,50 @@ RGB = arrays(np.uint8, st.tuples(st.integers(1, 6), st.integers(1, 6), st.just(3
 
 @pytest.mark.parametrize(("rgb", "ycbcr"), MATLAB.items())
 def test_pure_colours_are_matlabs(rgb, ycbcr):
-    assert tuple(to_uint8(rgb_to_ycbcr(np.array(rgb)))) == ycbcr
+    assert tuple(to_uint8(rgb_to_ycbcr(np.array(rgb), data_range=255), data_range=255)) == ycbcr
 
 
 def test_luma_weights_digit_by_digit():
     # Other code has 64.738 for 65.738, or 65.738 for 65.481: a red too dark or too light by one part in 64.
-    pure = rgb_to_ycbcr(255.0 * np.eye(3))[:, 0] - 16
+    pure = rgb_to_ycbcr(255.0 * np.eye(3), data_range=255)[:, 0] - 16
     np.testing.assert_allclose(pure, [65.481, 128.553, 24.966], atol=1e-9)
-    assert rgb_to_ycbcr([255, 255, 255])[0] == pytest.approx(235, abs=1e-9)
+    assert rgb_to_ycbcr([255, 255, 255], data_range=255)[0] == pytest.approx(235, abs=1e-9)
 
 
 @given(RGB)
 def test_scikit_image_agrees_before_rounding(rgb):
-    np.testing.assert_allclose(rgb_to_ycbcr(rgb), color.rgb2ycbcr(rgb), atol=1e-9)
-    np.testing.assert_allclose(ycbcr_to_rgb(color.rgb2ycbcr(rgb)), rgb, atol=1e-9)
+    np.testing.assert_allclose(rgb_to_ycbcr(rgb, data_range=255), color.rgb2ycbcr(rgb), atol=1e-9)
+    np.testing.assert_allclose(ycbcr_to_rgb(color.rgb2ycbcr(rgb), data_range=255), rgb, atol=1e-9)
 
 
 @given(RGB)
 def test_there_and_back_in_floats(rgb):
-    np.testing.assert_allclose(ycbcr_to_rgb(rgb_to_ycbcr(rgb)), rgb, atol=1e-9)
+    np.testing.assert_allclose(ycbcr_to_rgb(rgb_to_ycbcr(rgb, data_range=255), data_range=255), rgb, atol=1e-9)
 
 
 def test_there_and_back_in_8_bits_loses_at_most_two_levels():
     # The price of step 4 of the protocol: YCbCr has fewer 8-bit colours than RGB.
     levels = np.arange(0, 256, 5)
     rgb = np.stack(np.meshgrid(levels, levels, levels), axis=-1).astype(np.uint8)
-    back = to_uint8(ycbcr_to_rgb(to_uint8(rgb_to_ycbcr(rgb))))
+    back = to_uint8(
+        ycbcr_to_rgb(to_uint8(rgb_to_ycbcr(rgb, data_range=255), data_range=255), data_range=255), data_range=255
+    )
     error = np.abs(back.astype(int) - rgb)
     assert 1 <= error.max() <= 2
 
 
 def test_colour_leaves_its_argument_alone():
     rgb = np.full((2, 2, 3), 100.0)
-    rgb_to_ycbcr(rgb)
-    ycbcr_to_rgb(rgb)
+    rgb_to_ycbcr(rgb, data_range=255)
+    ycbcr_to_rgb(rgb, data_range=255)
     assert (rgb == 100).all()
 
 
 def test_luma_of_grey_is_itself_and_of_rgb_is_y():
     grey = np.array([[0, 255]], np.uint8)
-    assert luma(grey).tolist() == [[0, 255]]
-    assert luma(grey).dtype == np.float64
-    assert luma(np.full((1, 1, 3), 255))[0, 0] == pytest.approx(235)
+    assert luma(grey, data_range=255).tolist() == [[0, 255]]
+    assert luma(grey, data_range=255).dtype == np.float64
+    assert luma(np.full((1, 1, 3), 255), data_range=255)[0, 0] == pytest.approx(235)
 
 
 @pytest.mark.parametrize("function", [rgb_to_ycbcr, ycbcr_to_rgb, luma])
@@ -97,10 +99,10 @@ def test_wrong_channels_are_named(function, shape):
 def test_rounding_is_half_up_and_clamped():
     assert round_half_up(np.array([0.5, 1.5, 2.5, -0.5])).tolist() == [1, 2, 3, 0]
     values = np.array([-1.0, -0.5, 0.49, 0.5, 2.5, 254.5, 300.0, np.inf, -np.inf])
-    assert to_uint8(values).tolist() == [0, 0, 0, 1, 3, 255, 255, 255, 0]
-    assert to_uint8(np.array([300, -4, 7])).tolist() == [255, 0, 7]
+    assert to_uint8(values, data_range=255).tolist() == [0, 0, 0, 1, 3, 255, 255, 255, 0]
+    assert to_uint8(np.array([300, -4, 7]), data_range=255).tolist() == [255, 0, 7]
     with pytest.raises(InputError, match="1 NaN"):
-        to_uint8(np.array([0.0, np.nan]))
+        to_uint8(np.array([0.0, np.nan]), data_range=255)
 
 
 # Files

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from skimage import data, metrics
@@ -30,23 +31,25 @@ def skimage_map(image: np.ndarray, reference: np.ndarray, peak: float = 255) -> 
 @given(PAIR)
 def test_ssim_is_scikit_images_on_the_valid_area(drawn):
     image, reference = pair(*drawn)
-    np.testing.assert_allclose(ssim_map(image, reference), skimage_map(image, reference), rtol=0, atol=1e-7)
-    assert ssim(image, reference) == pytest.approx(skimage_map(image, reference).mean(), abs=1e-7)
+    np.testing.assert_allclose(
+        ssim_map(image, reference, data_range=255), skimage_map(image, reference), rtol=0, atol=1e-7
+    )
+    assert ssim(image, reference, data_range=255) == pytest.approx(skimage_map(image, reference).mean(), abs=1e-7)
 
 
 def test_ssim_is_scikit_images_on_a_photograph():
     reference = data.camera()
     image = random_noise(reference, var=0.01, rng=0) * 255
     theirs = skimage_map(image, reference.astype(float))
-    assert ssim(image, reference) == pytest.approx(theirs.mean(), abs=1e-7)
-    assert ssim(image / 255, reference / 255, peak=1) == pytest.approx(theirs.mean(), abs=1e-7)
+    assert ssim(image, reference, data_range=255) == pytest.approx(theirs.mean(), abs=1e-7)
+    assert ssim(image / 255, reference / 255, data_range=1) == pytest.approx(theirs.mean(), abs=1e-7)
 
 
 @given(PAIR)
 def test_psnr_is_scikit_images(drawn):
     image, reference = pair(*drawn)
     theirs = metrics.peak_signal_noise_ratio(reference, image, data_range=255)
-    assert psnr(image, reference) == pytest.approx(theirs, abs=1e-9)
+    assert psnr(image, reference, data_range=255) == pytest.approx(theirs, abs=1e-9)
 
 
 def test_psnr_by_hand():
@@ -54,27 +57,27 @@ def test_psnr_by_hand():
     flat = np.full((4, 5), 100, np.uint8)
     assert psnr(flat + np.uint8(1), flat) == pytest.approx(48.1308036)
     assert psnr(flat - np.uint8(10), flat) == pytest.approx(28.1308036)
-    assert psnr(flat / 255, (flat + 1) / 255, peak=1) == pytest.approx(48.1308036)
+    assert psnr(flat / 255, (flat + 1) / 255, data_range=1) == pytest.approx(48.1308036)
     assert psnr(flat, flat) == math.inf
     # uint8 must not wrap around: 0 − 255 is −255.
     assert psnr(np.zeros((2, 2), np.uint8), np.full((2, 2), 255, np.uint8)) == pytest.approx(0, abs=1e-12)
-    assert psnr(np.array([[True, False]]), np.array([[True, True]]), peak=1) == pytest.approx(10 * math.log10(2))
+    assert psnr(np.array([[True, False]]), np.array([[True, True]]), data_range=1) == pytest.approx(10 * math.log10(2))
 
 
 def test_ssim_by_hand_on_flat_images():
     # No variance: what is left is (2·a·b + c1) / (a² + b² + c1).
     a, b, c1 = 100.0, 120.0, (0.01 * 255) ** 2
     expected = (2 * a * b + c1) / (a * a + b * b + c1)
-    assert ssim(np.full((11, 11), a), np.full((11, 11), b)) == pytest.approx(expected, abs=1e-9)
+    assert ssim(np.full((11, 11), a), np.full((11, 11), b), data_range=255) == pytest.approx(expected, abs=1e-9)
 
 
 @given(PAIR)
 def test_both_are_symmetric_and_best_for_equal_images(drawn):
     image, reference = pair(*drawn)
-    assert psnr(image, reference) == psnr(reference, image)
-    assert ssim(image, reference) == pytest.approx(ssim(reference, image), abs=1e-12)
-    assert ssim(image, image) == pytest.approx(1, abs=1e-12)
-    assert ssim(image, reference) <= 1
+    assert psnr(image, reference, data_range=255) == psnr(reference, image, data_range=255)
+    assert ssim(image, reference, data_range=255) == pytest.approx(ssim(reference, image, data_range=255), abs=1e-12)
+    assert ssim(image, image, data_range=255) == pytest.approx(1, abs=1e-12)
+    assert ssim(image, reference, data_range=255) <= 1
 
 
 def test_shave():
@@ -96,8 +99,8 @@ BAD = [
     (np.zeros((0, 12)), np.zeros((0, 12)), 255, "empty"),
     (np.full((12, 12), np.nan), GOOD, 255, "NaN"),
     (GOOD, np.full((12, 12), np.inf), 255, "infinity"),
-    (GOOD, GOOD, 0, "peak"),
-    (GOOD, GOOD, math.nan, "peak"),
+    (GOOD, GOOD, 0, "data_range must be a number > 0"),
+    (GOOD, GOOD, math.nan, "data_range must be a number > 0"),
 ]
 
 
@@ -105,13 +108,13 @@ BAD = [
 @pytest.mark.parametrize(("image", "reference", "peak", "says"), BAD)
 def test_errors_name_what_came_in(metric, image, reference, peak, says):
     with pytest.raises(InputError, match=says):
-        metric(image, reference, peak=peak)
+        metric(image, reference, data_range=peak)
 
 
 @pytest.mark.parametrize("shape", [(10, 40), (40, 10), (12, 12, 3), (12,)])
 def test_ssim_wants_a_plane_as_large_as_its_window(shape):
     with pytest.raises(InputError, match="both sides >= 11"):
-        ssim(np.zeros(shape), np.zeros(shape))
+        ssim(np.zeros(shape), np.zeros(shape), data_range=255)
 
 
 @pytest.mark.parametrize("cycles", [0.1, 0.25, 0.4])
@@ -139,3 +142,14 @@ def test_power_of_white_noise_is_flat_and_of_the_known_height():
 def test_power_spectrum_wants_a_plane_with_a_pixel_for_each_step(shape, bins):
     with pytest.raises(InputError, match=r"wanted \(H, W\)"):
         power_spectrum(np.zeros(shape), bins)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("metric", [psnr, ssim])
+def test_tensors_that_are_learnt_are_scored_too(metric, dtype):
+    x, y = (torch.from_numpy(image).to(dtype) for image in (data.camera()[:20, :20], data.camera()[1:21, :20]))
+    wanted = metric(x.double().numpy(), y.double().numpy(), data_range=255)
+    if dtype.is_floating_point:
+        x.requires_grad_()
+    assert metric(x, y, data_range=255) == wanted
+    assert math.isfinite(wanted)

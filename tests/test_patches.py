@@ -17,7 +17,7 @@ def image() -> np.ndarray:
 
 def test_whole_images_are_degraded_then_cut(image):
     patches = extract_patches([image], (3,), size=41, stride=41)
-    y = modcrop(to_uint8(luma(image)) / 255.0, 3)
+    y = modcrop(to_uint8(luma(image), data_range=255) / 255.0, 3)
     interpolated = degrade(y, 3).interpolated
     assert len(patches) == 2 * 3
     # Patch 4 is row 1, column 1.

@@ -47,22 +47,22 @@ def photo() -> np.ndarray:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("tile", [1000, 64, 17])
 def test_tiles_equal_the_whole(network, photo, tile, dtype):
-    whole = upscale(photo.astype(dtype), 2.5, network, tile=None)
-    tiled = upscale(photo.astype(dtype), 2.5, network, tile=tile)
+    whole = upscale(photo.astype(dtype), 2.5, network, tile=None, data_range=255)
+    tiled = upscale(photo.astype(dtype), 2.5, network, tile=tile, data_range=255)
     assert np.abs(tiled - whole).max() / 255 <= 1e-6
 
 
 def test_tiles_of_the_papers_depth_equal_the_whole(photo):
     torch.manual_seed(1)
     model = VDSR(depth=20, width=16).eval()
-    whole = upscale(photo.astype(float), 2, model, tile=None)
-    assert np.abs(whole - upscale(photo.astype(float), 2)).max() > 1  # the network does something
-    assert np.abs(upscale(photo.astype(float), 2, model, tile=33) - whole).max() / 255 <= 1e-6
+    whole = upscale(photo.astype(float), 2, model, tile=None, data_range=255)
+    assert np.abs(whole - upscale(photo.astype(float), 2, data_range=255)).max() > 1  # the network does something
+    assert np.abs(upscale(photo.astype(float), 2, model, tile=33, data_range=255) - whole).max() / 255 <= 1e-6
 
 
 def test_a_margin_one_pixel_short_leaves_a_seam(network, photo):
-    whole = upscale(photo.astype(float), 2, network, tile=None)
-    short = upscale(photo.astype(float), 2, network, tile=17, margin=reach(network) - 1)
+    whole = upscale(photo.astype(float), 2, network, tile=None, data_range=255)
+    short = upscale(photo.astype(float), 2, network, tile=17, margin=reach(network) - 1, data_range=255)
     assert np.abs(short - whole).max() / 255 > 1e-5
 
 
@@ -134,8 +134,8 @@ def test_without_a_network_it_is_matlabs_bicubic(photo):
 
 
 def test_the_network_changes_luma_and_leaves_the_colour(network, photo):
-    bicubic = rgb_to_ycbcr(upscale(photo.astype(float), 2))
-    restored = rgb_to_ycbcr(upscale(photo.astype(float), 2, network))
+    bicubic = rgb_to_ycbcr(upscale(photo.astype(float), 2, data_range=255), data_range=255)
+    restored = rgb_to_ycbcr(upscale(photo.astype(float), 2, network, data_range=255), data_range=255)
     assert np.abs(restored[..., 0] - bicubic[..., 0]).max() > 1
     assert np.abs(restored[..., 1:] - bicubic[..., 1:]).max() < 1e-9
 
@@ -143,14 +143,14 @@ def test_the_network_changes_luma_and_leaves_the_colour(network, photo):
 def test_luma_is_what_the_evaluation_gives_the_network(photo):
     seen = []
     upscale(photo, 2, lambda x: seen.append(x) or x, tile=None)
-    luma = rgb_to_ycbcr(imresize(photo.astype(float), 2))[..., 0]
+    luma = rgb_to_ycbcr(imresize(photo.astype(float), 2), data_range=255)[..., 0]
     assert np.abs(seen[0][0, 0].numpy() - np.clip(luma, 16, 235) / 255).max() < 1e-6
 
 
 def test_grey_is_rgb_with_equal_channels(network, photo):
     grey = photo[..., 1].astype(float)
-    as_rgb = upscale(np.dstack([grey] * 3), 2, network)
-    assert np.abs(upscale(grey, 2, network) - as_rgb[..., 0]).max() < 1e-4
+    as_rgb = upscale(np.dstack([grey] * 3), 2, network, data_range=255)
+    assert np.abs(upscale(grey, 2, network, data_range=255) - as_rgb[..., 0]).max() < 1e-4
     assert np.ptp(as_rgb, axis=2).max() < 1e-4
 
 
@@ -271,7 +271,7 @@ def test_a_network_that_shrinks_its_input(photo):
 
 def test_a_network_that_gives_nan(photo):
     with pytest.raises(WeightsError, match="not finite"):
-        upscale(photo, 2, lambda x: x * float("nan"), tile=None)
+        upscale(photo, 2, lambda x: x * float("nan"), tile=None, data_range=255)
 
 
 def test_device():

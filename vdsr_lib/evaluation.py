@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from .degradation import degrade, modcrop
 from .devices import tf32
 from .errors import InputError
-from .images import luma, rgb_to_ycbcr, to_uint8, ycbcr_to_rgb
+from .images import as_array, data_range_of, rgb_to_ycbcr, to_8_bit_scale, to_uint8, ycbcr_to_rgb
 from .metrics import psnr, shave, ssim
 
 Network = Callable[[Tensor], Tensor]
@@ -96,30 +96,33 @@ def get_protocol(protocol: str | Protocol) -> Protocol:
     return PROTOCOLS[protocol]
 
 
-def predict_luma(network: Network | None, interpolated: np.ndarray) -> np.ndarray:
+def predict_luma(network: Network | None, interpolated: np.ndarray, *, data_range: float | None = None) -> np.ndarray:
     """Run a network on one interpolated luma plane.
 
     Args:
         network: a module or function `(1, 1, H, W)` in [0, 1] → the same; None is bicubic itself.
-        interpolated: `(H, W)` on the 8-bit scale.
+        interpolated: `(H, W)`.
+        data_range: of floats, 1 or 255; see `images.data_range_of`.
 
-    Returns: `(H, W)` float64 on the 8-bit scale, unclamped.
-    Errors: `InputError` when the network changes the size.
+    Returns: `(H, W)` float64 in the range of the input, unclamped.
+    Errors: `InputError` when the network changes the size, and for floats without their range.
     """
+    interpolated = as_array(interpolated)
+    top = data_range_of(interpolated, data_range=data_range)
     if network is None:
-        return np.asarray(interpolated, dtype=np.float64)
+        return interpolated.astype(np.float64, copy=False)
     parameter = next(network.parameters(), None) if isinstance(network, nn.Module) else None
     if isinstance(network, nn.Module):
         # The layout, not the values: twice as fast on a CPU, and a tile then equals its part of the whole, bit for bit.
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     device = parameter.device if parameter is not None else torch.device("cpu")
     dtype = parameter.dtype if parameter is not None else torch.float32
-    x = torch.as_tensor(np.asarray(interpolated) / 255.0, dtype=dtype, device=device)[None, None]
+    x = torch.as_tensor(interpolated / top, dtype=dtype, device=device)[None, None]
     with torch.inference_mode(), tf32(False):  # TF32 keeps 10 bits, and the protocol rounds to 8
         y = network(x.contiguous(memory_format=torch.channels_last))
     if y.shape != x.shape:
         raise InputError(f"the network made {tuple(y.shape)} of {tuple(x.shape)}, wanted the same size")
-    return y[0, 0].double().cpu().numpy() * 255.0
+    return y[0, 0].double().cpu().numpy() * top
 
 
 class SelfEnsemble(nn.Module):
@@ -176,55 +179,74 @@ def _check_symmetry(symmetry: int) -> None:
 
 
 def reconstruct(
-    image: np.ndarray, scale: int, network: Network | None = None, protocol: str | Protocol = "authors"
+    image: np.ndarray,
+    scale: int,
+    network: Network | None = None,
+    protocol: str | Protocol = "authors",
+    *,
+    data_range: float | None = None,
 ) -> Reconstruction:
     """Degrade an image by a protocol, and restore it with a network.
 
     Args:
-        image: uint8 `(H, W)` or `(H, W, 3)` RGB, any size ≥ the scale.
+        image: `(H, W)` or `(H, W, 3)` RGB, any size ≥ the scale; uint8 as the protocols were made for, or another.
         scale: whole number ≥ 1.
         network: see `predict_luma`.
         protocol: a `Protocol` or the name of one.
+        data_range: of floats, 1 or 255; see `images.data_range_of`.
 
-    Errors: `InputError` for another image or scale, an unknown protocol, or a network that changes the size.
+    Errors: `InputError` for another image or scale, floats without their range, an unknown protocol, or a network
+        that changes the size.
     Paper: section 5.3; the authors' release, `Demo_SR_Conv.m`. Chapter: 1.
     """
     p = get_protocol(protocol)
-    image = np.asarray(image)
-    if image.dtype != np.uint8 or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)):
-        raise InputError(f"image must be uint8 (H, W) or (H, W, 3), got {image.dtype} {image.shape}")
-    image = modcrop(image, scale)
+    image = as_array(image)
+    if not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)):
+        raise InputError(f"image must be (H, W) or (H, W, 3), got shape {image.shape}")
+    image = modcrop(to_8_bit_scale(image, data_range), scale)
     if p.channel == "rgb":
         return _reconstruct_rgb(image, scale, network, p)
 
     grey = image.ndim == 2
-    planes = luma(image)[..., None] if grey else _to_ycbcr(image, p)
+    planes = image[..., None] if grey else _to_ycbcr(image, p)
     if p.round_truth:
-        planes = to_uint8(planes).astype(np.float64)
+        planes = _rounded(planes)
     interpolated = degrade(planes, scale, kernel=p.kernel, up_kernel=p.up_kernel, antialias=p.antialias).interpolated
     y = interpolated[..., 0]
     if p.clamp_input and p.channel == "matlab":
         y = np.clip(y, 16, 235)
-    output = predict_luma(network, y)
+    output = predict_luma(network, y, data_range=255)
     if p.round_output:
-        output = to_uint8(output).astype(np.float64)
+        output = _rounded(output)
         if not grey:
             # A colour image is saved as 8-bit RGB; its luma is read back from there.
-            ycbcr = to_uint8(np.dstack([output, interpolated[..., 1:]]))
-            output = to_uint8(rgb_to_ycbcr(to_uint8(ycbcr_to_rgb(ycbcr)))[..., 0]).astype(np.float64)
+            ycbcr = to_uint8(np.dstack([output, interpolated[..., 1:]]), data_range=255)
+            saved = to_uint8(ycbcr_to_rgb(ycbcr), data_range=255)
+            output = _rounded(rgb_to_ycbcr(saved)[..., 0])
     return Reconstruction(output, planes[..., 0])
 
 
-def score(image: np.ndarray, scale: int, network: Network | None = None, protocol: str | Protocol = "authors") -> Score:
+def _rounded(image: np.ndarray) -> np.ndarray:
+    return to_uint8(image, data_range=255).astype(np.float64)
+
+
+def score(
+    image: np.ndarray,
+    scale: int,
+    network: Network | None = None,
+    protocol: str | Protocol = "authors",
+    *,
+    data_range: float | None = None,
+) -> Score:
     """PSNR and SSIM of one image; arguments as in `reconstruct`."""
     p = get_protocol(protocol)
-    result = reconstruct(image, scale, network, p)
+    result = reconstruct(image, scale, network, p, data_range=data_range)
     border = scale if p.cut_border else 0
     output, truth = shave(result.output, border), shave(result.truth, border)
     if output.ndim == 2:
-        return Score(psnr(output, truth), ssim(output, truth))
-    channels = [ssim(output[..., k], truth[..., k]) for k in range(output.shape[2])]
-    return Score(psnr(output, truth), float(np.mean(channels)))
+        return Score(psnr(output, truth, data_range=255), ssim(output, truth, data_range=255))
+    channels = [ssim(output[..., k], truth[..., k], data_range=255) for k in range(output.shape[2])]
+    return Score(psnr(output, truth, data_range=255), float(np.mean(channels)))
 
 
 def evaluate(
@@ -233,21 +255,22 @@ def evaluate(
     network: Network | None = None,
     protocol: str | Protocol = "authors",
     *,
+    data_range: float | None = None,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> dict[int, dict[str, Score]]:
     """Scores of a set of images: `result[scale][image name]`; average them with `mean_score`.
 
     Args:
-        images: uint8 images by name, as `datasets.load_set` gives them.
+        images: images by name, as `datasets.load_set` gives them.
         scales: whole numbers ≥ 1.
-        network, protocol: see `reconstruct`.
+        network, protocol, data_range: see `reconstruct`.
         progress: wraps the sequence of `(scale, name)`, such as `tqdm`.
     """
     if not images or not scales:
         raise InputError(f"nothing to evaluate: {len(images)} images, scales {tuple(scales)}")
     results: dict[int, dict[str, Score]] = {scale: {} for scale in scales}
     for scale, name in progress([(scale, name) for scale in scales for name in images]):
-        results[scale][name] = score(images[name], scale, network, protocol)
+        results[scale][name] = score(images[name], scale, network, protocol, data_range=data_range)
     return results
 
 
@@ -258,14 +281,14 @@ def mean_score(scores: Mapping[str, Score]) -> Score:
 
 def _to_ycbcr(image: np.ndarray, p: Protocol) -> np.ndarray:
     if p.channel == "matlab":
-        return rgb_to_ycbcr(image)
+        return rgb_to_ycbcr(image, data_range=255)
     return (image @ np.array([0.299, 0.587, 0.114]))[..., None]
 
 
 def _reconstruct_rgb(image: np.ndarray, scale: int, network: Network | None, p: Protocol) -> Reconstruction:
-    truth = image.astype(np.float64)
+    truth = _rounded(image) if p.round_truth else image
     up = degrade(truth, scale, kernel=p.kernel, up_kernel=p.up_kernel, antialias=p.antialias).interpolated
     if truth.ndim == 2:
-        return Reconstruction(predict_luma(network, up), truth)
-    output = np.dstack([predict_luma(network, up[..., k]) for k in range(3)])
+        return Reconstruction(predict_luma(network, up, data_range=255), truth)
+    output = np.dstack([predict_luma(network, up[..., k], data_range=255) for k in range(3)])
     return Reconstruction(output, truth)

@@ -39,7 +39,9 @@ def png_bytes(image: np.ndarray) -> bytes:
     if not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)) or image.size == 0:
         raise InputError(f"image must be (H, W) or (H, W, 3), got shape {image.shape}")
     file = io.BytesIO()
-    Image.fromarray(to_uint8(image)).save(file, format="PNG", optimize=True)
+    Image.fromarray(to_uint8(image, data_range=None if image.dtype.kind in "bu" else 255)).save(
+        file, format="PNG", optimize=True
+    )
     return file.getvalue()
 
 

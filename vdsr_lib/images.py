@@ -1,7 +1,8 @@
 """8-bit and float images, and MATLAB's YCbCr.
 
 Two ranges are used in the whole library, and named wherever they appear: *8-bit scale*, [0, 255], for
-images, the protocol and the metrics; and [0, 1] for what goes into and comes out of a network.
+images, the protocol and the metrics; and [0, 1] for what goes into and comes out of a network. Integers know
+their range; with floats a function takes `data_range`, 1 or 255, and does not guess (see `data_range_of`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Real
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -38,61 +41,116 @@ def round_half_up(x: np.ndarray) -> np.ndarray:
     return np.floor(np.asarray(x) + 0.5)
 
 
-def to_uint8(x: np.ndarray) -> np.ndarray:
-    """A float image on the 8-bit scale to uint8: rounded half up, clamped to [0, 255].
+def as_array(image: Any) -> np.ndarray:
+    """An image as numpy has it; also a torch tensor on any device, with or without a gradient."""
+    if hasattr(image, "detach"):
+        image = image.detach().cpu()
+        image = (image.double() if image.is_floating_point() else image).numpy()
+    return np.asarray(image)
 
-    Errors: `InputError` if a value is NaN.
+
+def data_range_of(*images: np.ndarray, data_range: float | None = None) -> float:
+    """The value that stands for white: integers know their own, of floats it must be said.
+
+    A dark image on [0, 255] may lie within [0, 1], so that nothing is guessed.
+
+    Args:
+        images: of one range; bool is [0, 1], uint8 [0, 255], uint16 [0, 65535].
+        data_range: 1 for floats in [0, 1], 255 for floats in [0, 255].
+
+    Errors: `InputError` when another dtype comes without a range, for a range that is no number > 0, and for one
+        that contradicts the dtype.
     """
-    x = np.asarray(x)
-    if x.dtype == np.uint8:
+    images = tuple(np.asarray(image) for image in images)
+    known = {_INTEGER_RANGE[image.dtype.name] for image in images if image.dtype.name in _INTEGER_RANGE}
+    names = " and ".join(dict.fromkeys(image.dtype.name for image in images))
+    if data_range is None:
+        if len(known) == 1 and all(image.dtype.name in _INTEGER_RANGE for image in images):
+            return known.pop()
+        if len(known) > 1:
+            raise InputError(f"images must have one range, got {names}")
+        raise InputError(f"{names} needs data_range=1 if its values are in [0, 1], or data_range=255 if in [0, 255]")
+    if isinstance(data_range, bool) or not isinstance(data_range, Real) or not 0 < data_range < np.inf:
+        raise InputError(f"data_range must be a number > 0, such as 1 or 255, got {data_range!r}")
+    if known - {float(data_range)}:
+        raise InputError(f"{names} holds up to {max(known):g}, got data_range={data_range:g}")
+    return float(data_range)
+
+
+_INTEGER_RANGE = {"bool": 1.0, "uint8": 255.0, "uint16": 65535.0}
+
+
+def to_8_bit_scale(image: np.ndarray, data_range: float | None = None) -> np.ndarray:
+    """An image of any range as float64 on the 8-bit scale, unrounded. Errors: see `data_range_of`."""
+    image = as_array(image)
+    top = data_range_of(image, data_range=data_range)
+    image = image.astype(np.float64, copy=False)
+    return image if top == 255 else image * (255 / top)
+
+
+def to_uint8(x: np.ndarray, *, data_range: float | None = None) -> np.ndarray:
+    """An image to uint8: brought to the 8-bit scale, rounded half up, clamped to [0, 255].
+
+    Args:
+        x: any shape.
+        data_range: of floats, 1 or 255; see `data_range_of`.
+
+    Errors: `InputError` if a value is NaN, or floats come without their range.
+    """
+    x = as_array(x)
+    if x.dtype == np.uint8 and data_range in (None, 255):
         return x
+    x = to_8_bit_scale(x, data_range)
     if np.isnan(x).any():
         raise InputError(f"image holds {int(np.isnan(x).sum())} NaN values")
     return np.clip(round_half_up(x), 0, 255).astype(np.uint8)
 
 
-def rgb_to_ycbcr(rgb: np.ndarray) -> np.ndarray:
+def rgb_to_ycbcr(rgb: np.ndarray, *, data_range: float | None = None) -> np.ndarray:
     """MATLAB's `rgb2ycbcr`, unrounded.
 
     Args:
-        rgb: `(..., 3)` on the 8-bit scale [0, 255], any real dtype.
+        rgb: `(..., 3)`.
+        data_range: of floats, 1 or 255; see `data_range_of`.
 
-    Returns: `(..., 3)` float64: Y in [16, 235], Cb and Cr in [16, 240].
-    Errors: `InputError` unless the last axis has length 3.
+    Returns: `(..., 3)` float64 on the 8-bit scale: Y in [16, 235], Cb and Cr in [16, 240].
+    Errors: `InputError` unless the last axis has length 3, and for floats without their range.
     Source: MATLAB `rgb2ycbcr`.
     Paper: section 5.3. Chapter: 1.
     """
-    rgb = _three_channels(rgb)
+    rgb = _three_channels(rgb, data_range)
     return rgb @ (YCBCR_FROM_RGB.T / 255.0) + YCBCR_OFFSET
 
 
-def ycbcr_to_rgb(ycbcr: np.ndarray) -> np.ndarray:
+def ycbcr_to_rgb(ycbcr: np.ndarray, *, data_range: float | None = None) -> np.ndarray:
     """MATLAB's `ycbcr2rgb`, unrounded and unclamped: the exact inverse of `rgb_to_ycbcr`.
 
     Args:
-        ycbcr: `(..., 3)` on the 8-bit scale.
+        ycbcr: `(..., 3)`.
+        data_range: of floats, 1 or 255; see `data_range_of`.
 
     Returns: `(..., 3)` float64 on the 8-bit scale; colours outside RGB come out below 0 or above 255.
-    Errors: `InputError` unless the last axis has length 3.
+    Errors: `InputError` unless the last axis has length 3, and for floats without their range.
     """
-    ycbcr = _three_channels(ycbcr)
+    ycbcr = _three_channels(ycbcr, data_range)
     return (ycbcr - YCBCR_OFFSET) @ (np.linalg.inv(YCBCR_FROM_RGB).T * 255.0)
 
 
-def luma(image: np.ndarray) -> np.ndarray:
+def luma(image: np.ndarray, *, data_range: float | None = None) -> np.ndarray:
     """The unrounded luma of an image: Y of an RGB image, a grey image itself.
 
     Args:
-        image: `(H, W)` or `(H, W, 3)` on the 8-bit scale.
+        image: `(H, W)` or `(H, W, 3)`.
+        data_range: of floats, 1 or 255; see `data_range_of`.
 
-    Returns: `(H, W)` float64 on the 8-bit scale. A grey image is its own Y, in [0, 255].
-    Errors: `InputError` for another shape.
+    Returns: `(H, W)` float64 on the 8-bit scale, a copy. A grey image is its own Y, in [0, 255].
+    Errors: `InputError` for another shape, and for floats without their range.
     """
-    image = np.asarray(image)
+    image = as_array(image)
     if image.ndim == 2:
-        return image.astype(np.float64)
+        return np.array(to_8_bit_scale(image, data_range))
     if image.ndim == 3 and image.shape[2] == 3:
-        return rgb_to_ycbcr(image)[..., 0]
+        return rgb_to_ycbcr(image, data_range=data_range)[..., 0]
     raise InputError(f"image must be (H, W) or (H, W, 3), got shape {image.shape}")
 
 
@@ -192,10 +250,7 @@ def write_atomically(path: str | os.PathLike, write) -> None:
     Errors: whatever `write` raises; `OSError` where the folder cannot be written.
     """
     path = Path(path)
-    # A name may have 255 bytes. A temporary one has ten more, so that a long stem gives way.
-    room = max(0, 255 - 10 - len(os.fsencode(path.suffix)))
-    stem = os.fsencode(path.stem)[:room].decode("utf-8", "ignore")
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{stem}-", suffix=path.suffix)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=_temporary(path), suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -213,12 +268,18 @@ def write_atomically(path: str | os.PathLike, write) -> None:
 def clear_temporary_files(path: str | os.PathLike) -> None:
     """Remove what killed writers of `path` left beside it; nobody else may be writing it."""
     path = Path(path)
-    for left in path.parent.glob(f".{glob.escape(path.stem)}-????????{glob.escape(path.suffix)}"):
+    for left in path.parent.glob(f"{glob.escape(_temporary(path))}????????{glob.escape(path.suffix)}"):
         left.unlink(missing_ok=True)
 
 
-def _three_channels(image: np.ndarray) -> np.ndarray:
-    image = np.asarray(image)
+def _temporary(path: Path) -> str:
+    """What the name of a temporary file beside `path` begins with: a name may have 255 bytes, so a long stem gives way."""
+    room = max(0, 255 - 10 - len(os.fsencode(path.suffix)))
+    return f".{os.fsencode(path.stem)[:room].decode('utf-8', 'ignore')}-"
+
+
+def _three_channels(image: np.ndarray, data_range: float | None) -> np.ndarray:
+    image = as_array(image)
     if image.ndim == 0 or image.shape[-1] != 3:
         raise InputError(f"image must have 3 channels in its last axis, got shape {image.shape}")
-    return image.astype(np.float64, copy=False)
+    return to_8_bit_scale(image, data_range)

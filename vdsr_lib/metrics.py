@@ -1,4 +1,4 @@
-"""PSNR and SSIM, on the 8-bit scale, with the border cut off first."""
+"""PSNR and SSIM, and the border to cut off first."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from scipy.ndimage import correlate1d
 
 from .errors import InputError
+from .images import as_array, data_range_of
 
 
 def shave(image: np.ndarray, border: int) -> np.ndarray:
@@ -17,7 +18,7 @@ def shave(image: np.ndarray, border: int) -> np.ndarray:
     Source: the authors' evaluation code, `shave.m`.
     Paper: section 5.3. Chapter: 1.
     """
-    image = np.asarray(image)
+    image = as_array(image)
     if not isinstance(border, Integral) or border < 0:
         raise InputError(f"border must be a whole number >= 0, got {border!r}")
     if image.ndim < 2 or min(image.shape[:2]) <= 2 * border:
@@ -25,40 +26,43 @@ def shave(image: np.ndarray, border: int) -> np.ndarray:
     return image[border : image.shape[0] - border, border : image.shape[1] - border]
 
 
-def psnr(image: np.ndarray, reference: np.ndarray, *, peak: float = 255.0) -> float:
-    """Peak signal-to-noise ratio in dB: `10 log10(peak² / MSE)`; infinite for equal images.
+def psnr(image: np.ndarray, reference: np.ndarray, *, data_range: float | None = None) -> float:
+    """Peak signal-to-noise ratio in dB: `10 log10(data_range² / MSE)`; infinite for equal images.
 
     Args:
-        image, reference: same shape, any real dtype, on the scale that `peak` belongs to.
+        image, reference: same shape and range; numpy arrays or torch tensors.
+        data_range: of floats, 1 or 255; see `images.data_range_of`.
 
-    Errors: `InputError` on different shapes, empty images, NaN or infinity, or a peak ≤ 0.
+    Errors: `InputError` on different shapes, empty images, NaN or infinity, and floats without their range.
     Source: Huynh-Thu and Ghanbari 2008.
     Paper: section 5.4, table 3. Chapter: 1.
     """
-    image, reference = _pair(image, reference, peak)
+    image, reference, peak = _pair(image, reference, data_range)
     mse = float(np.mean((image - reference) ** 2))
     return float("inf") if mse == 0 else float(10 * np.log10(peak**2 / mse))
 
 
-def ssim(image: np.ndarray, reference: np.ndarray, *, peak: float = 255.0) -> float:
+def ssim(image: np.ndarray, reference: np.ndarray, *, data_range: float | None = None) -> float:
     """Mean structural similarity over the valid area, with Wang et al.'s own settings.
 
     An 11×11 Gaussian window with σ = 1.5 and population (not sample) statistics; a window that
     would reach over the edge is left out.
 
     Args:
-        image, reference: `(H, W)`, both sides ≥ 11, on the scale that `peak` belongs to.
+        image, reference: `(H, W)`, both sides ≥ 11, of the same range; numpy arrays or torch tensors.
+        data_range: of floats, 1 or 255; see `images.data_range_of`.
 
-    Errors: `InputError` on different shapes, images smaller than the window, NaN or infinity, or a peak ≤ 0.
+    Errors: `InputError` on different shapes, images smaller than the window, NaN or infinity, and floats without
+        their range.
     Source: Wang et al. 2004, eq. 13, K₁ = 0.01, K₂ = 0.03.
     Paper: section 5.4, table 3. Chapter: 1.
     """
-    return float(np.mean(ssim_map(image, reference, peak=peak)))
+    return float(np.mean(ssim_map(image, reference, data_range=data_range)))
 
 
-def ssim_map(image: np.ndarray, reference: np.ndarray, *, peak: float = 255.0) -> np.ndarray:
-    """The local SSIM that `ssim` averages: `(H − 10, W − 10)` float64, at most 1."""
-    image, reference = _pair(image, reference, peak)
+def ssim_map(image: np.ndarray, reference: np.ndarray, *, data_range: float | None = None) -> np.ndarray:
+    """The local SSIM that `ssim` averages: `(H − 10, W − 10)` float64, at most 1; arguments as in `ssim`."""
+    image, reference, peak = _pair(image, reference, data_range)
     if image.ndim != 2 or min(image.shape) < 11:
         raise InputError(f"ssim wants (H, W) with both sides >= 11, got shape {image.shape}")
     offset = np.arange(-5, 6)
@@ -100,14 +104,15 @@ def power_spectrum(image: np.ndarray, bins: int = 50) -> tuple[np.ndarray, np.nd
     return np.arange(bins + 1) / (2 * bins), total / np.bincount(index[inside], minlength=bins + 1)
 
 
-def _pair(image: np.ndarray, reference: np.ndarray, peak: float) -> tuple[np.ndarray, np.ndarray]:
-    image, reference = np.asarray(image, dtype=np.float64), np.asarray(reference, dtype=np.float64)
+def _pair(image: np.ndarray, reference: np.ndarray, data_range: float | None) -> tuple[np.ndarray, np.ndarray, float]:
+    """Both in float64, and what is white in them."""
+    image, reference = as_array(image), as_array(reference)
     if image.shape != reference.shape:
         raise InputError(f"images must have one shape, got {image.shape} and {reference.shape}")
     if image.size == 0:
         raise InputError(f"images must not be empty, got shape {image.shape}")
+    peak = data_range_of(image, reference, data_range=data_range)
+    image, reference = image.astype(np.float64, copy=False), reference.astype(np.float64, copy=False)
     if not (np.isfinite(image).all() and np.isfinite(reference).all()):
         raise InputError("images must not hold NaN or infinity")
-    if not peak > 0:
-        raise InputError(f"peak must be > 0, got {peak!r}")
-    return image, reference
+    return image, reference, peak

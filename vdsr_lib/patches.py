@@ -78,19 +78,21 @@ def extract_patches(
     *,
     size: int = 41,
     stride: int = 41,
+    data_range: float | None = None,
 ) -> Patches:
     """Degrade whole images, then cut them into patches.
 
     The order matters: a patch cut first would be filtered with a made-up border, 4 pixels wide at ×2.
 
     Args:
-        images: uint8 `(H, W)` or `(H, W, 3)`.
+        images: `(H, W)` or `(H, W, 3)`.
         scales: whole numbers ≥ 1; the patches of all of them come mixed in one set.
         size, stride: in pixels. The paper's patches are as large as the receptive field, 41, and do
             not overlap.
+        data_range: of floats, 1 or 255; see `images.data_range_of`.
 
     Returns: `Patches` on the CPU, ordered by image, scale, row, column.
-    Errors: `InputError` on a size or stride < 1, no scales, or when no image gives a patch.
+    Errors: `InputError` on a size or stride < 1, no scales, floats without their range, or when no image gives a patch.
     Paper: section 3.2, "Multi-Scale". Chapter: 7.
     """
     if size < 1 or stride < 1 or not scales:
@@ -98,7 +100,7 @@ def extract_patches(
     inputs, targets, of_scale = [], [], []
     for image in images:
         # The luma is rounded to 8 bits, as MATLAB's rgb2ycbcr gives it for an 8-bit image.
-        y = to_uint8(luma(image)).astype(np.float64) / 255
+        y = to_uint8(luma(image, data_range=data_range), data_range=255).astype(np.float64) / 255
         for scale in scales:
             if min(y.shape) < max(size, scale):
                 continue

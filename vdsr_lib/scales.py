@@ -40,21 +40,25 @@ def degrade_real(high_res: Array, scale: float) -> Degraded[Array]:
     return Degraded(low_res, imresize(low_res, size=size))
 
 
-def psnr_real(image: np.ndarray, scale: float, network: Network | None = None) -> float:
+def psnr_real(
+    image: np.ndarray, scale: float, network: Network | None = None, *, data_range: float | None = None
+) -> float:
     """PSNR (dB) of a network at any real scale, on luma, by the protocol `"float"`: nothing rounded, nothing clamped.
 
     Args:
-        image: uint8 `(H, W)` or `(H, W, 3)` RGB.
+        image: `(H, W)` or `(H, W, 3)` RGB.
         scale: real number ≥ 1; the border that is cut is as wide, rounded up.
         network: see `evaluation.predict_luma`; None is bicubic itself.
+        data_range: of floats, 1 or 255; see `images.data_range_of`.
 
     Errors: `InputError`, see `degrade_real`.
     Chapter: 7.
     """
-    truth = luma(image)
+    truth = luma(image, data_range=data_range)
     interpolated = degrade_real(truth, scale).interpolated
     border = math.ceil(scale)
-    return psnr(shave(predict_luma(network, interpolated), border), shave(truth, border))
+    output = predict_luma(network, interpolated, data_range=255)
+    return psnr(shave(output, border), shave(truth, border), data_range=255)
 
 
 def loss_by_scale(patches: Patches) -> dict[int, float]:

@@ -34,7 +34,7 @@ from torch import nn
 
 from .errors import ImageError, InputError, WeightsError
 from .evaluation import Network, predict_luma
-from .images import MAX_PIXELS, rgb_to_ycbcr, round_half_up, ycbcr_to_rgb
+from .images import MAX_PIXELS, data_range_of, rgb_to_ycbcr, round_half_up, ycbcr_to_rgb
 from .pictures import FORMATS, check_colour, check_fits, images_in, read_picture, write_picture
 from .receptive_field import field
 from .resize import AxisWeights, axis_weights, output_size
@@ -45,7 +45,7 @@ TILE = 512
 # What "-" means to `plan`, as an input and as an output.
 STDIN, STDOUT = Path("/dev/stdin"), Path("/dev/stdout")
 
-_PEAK = {"uint8": 255.0, "uint16": 65535.0, "float32": 255.0, "float64": 255.0}
+_DTYPES = ("uint8", "uint16", "float32", "float64")
 _Progress = Callable[[Iterable], Iterable]
 
 
@@ -54,6 +54,7 @@ def upscale(
     scale: float,
     network: Network | None = None,
     *,
+    data_range: float | None = None,
     tile: int | None = TILE,
     margin: int | None = None,
     progress: _Progress = iter,
@@ -61,20 +62,24 @@ def upscale(
     """Upscale an image: luma by the network, colour and alpha by bicubic interpolation.
 
     Args:
-        image: `(H, W)` grey, `(H, W, 2)` grey and alpha, `(H, W, 3)` RGB or `(H, W, 4)` RGBA. uint8, uint16,
-            or float32 and float64 on the 8-bit scale [0, 255].
+        image: `(H, W)` grey, `(H, W, 2)` grey and alpha, `(H, W, 3)` RGB or `(H, W, 4)` RGBA; uint8, uint16, float32
+            or float64.
         scale: real number ≥ 1; the output has `ceil(scale * H)` rows. At 1 the image comes back as it is.
         network: module or function `(1, 1, H, W)` in [0, 1] → the same size; None is bicubic alone.
+        data_range: of floats, 1 or 255; see `images.data_range_of`.
         tile: side of the output tiles, in pixels; None for the whole image at once.
         margin: pixels computed around a tile and cut off again; the reach of the network unless given.
         progress: wraps the sequence of tiles, such as `tqdm`.
 
-    Returns: the dtype and the channels of the input. Integers are rounded half up and clamped, floats are neither.
-    Errors: `InputError` on another shape, dtype, scale or tile, on NaN or infinity, on an output of more than
-        `images.MAX_PIXELS` pixels, and when the network changes the size; `WeightsError` when it gives NaN.
+    Returns: the dtype, the range and the channels of the input. Integers are rounded half up and clamped, floats are
+        neither.
+    Errors: `InputError` on another shape, dtype, scale or tile, on floats without their range, on NaN or infinity, on
+        an output of more than `images.MAX_PIXELS` pixels, and when the network changes the size; `WeightsError`
+        when it gives NaN.
     Paper: sections 4.3 and 5.3. Chapters: 7, 10.
     """
     image = _check_image(image)
+    top = data_range_of(image, data_range=data_range)
     rows, columns = output_shape(image.shape[:2], scale)
     if tile is not None and (not isinstance(tile, Integral) or tile < 1):
         raise InputError(f"tile must be a whole number of pixels >= 1, or None, got {tile!r}")
@@ -89,7 +94,7 @@ def upscale(
 
     shape = image.shape
     planes = image[..., None] if image.ndim == 2 else _fill_hidden_colour(image)
-    to_8_bit = 255.0 / _PEAK[image.dtype.name]
+    to_8_bit = 255.0 / top
     down = axis_weights(planes.shape[0], rows, float(scale))
     across = axis_weights(planes.shape[1], columns, float(scale))
     output = np.empty((rows, columns, planes.shape[2]), image.dtype)
@@ -144,7 +149,7 @@ def reach(network: Network) -> int:
 
 def _check_image(image: np.ndarray) -> np.ndarray:
     image = np.asarray(image)
-    if image.dtype.name not in _PEAK:
+    if image.dtype.name not in _DTYPES:
         raise InputError(f"image must be uint8, uint16, float32 or float64, got {image.dtype}")
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 2, 3, 4)):
         raise InputError(f"image must be (H, W) or (H, W, C) with 1 to 4 channels, got shape {image.shape}")
@@ -191,9 +196,9 @@ def _restore(interpolated: np.ndarray, network: Network | None) -> np.ndarray:
         return interpolated
     channels = interpolated.shape[2]
     colour = interpolated[..., :3] if channels >= 3 else interpolated[..., :1].repeat(3, axis=2)
-    ycbcr = rgb_to_ycbcr(colour)
+    ycbcr = rgb_to_ycbcr(colour, data_range=255)
     # As in the authors' protocol: what bicubic overshoots, no luma of an image can be.
-    y = predict_luma(network, np.clip(ycbcr[..., 0], 16, 235))
+    y = predict_luma(network, np.clip(ycbcr[..., 0], 16, 235), data_range=255)
     if y.shape != ycbcr.shape[:2]:
         raise InputError(f"the network turned {ycbcr.shape[:2]} into {y.shape}, wanted the same size")
     if not np.isfinite(y).all():
@@ -203,14 +208,14 @@ def _restore(interpolated: np.ndarray, network: Network | None) -> np.ndarray:
         restored = ((y - 16) * (255 / 219))[..., None]
     else:
         ycbcr[..., 0] = y
-        restored = ycbcr_to_rgb(ycbcr)
+        restored = ycbcr_to_rgb(ycbcr, data_range=255)
     return restored if channels in (1, 3) else np.dstack([restored, interpolated[..., -1]])
 
 
 def _to_dtype(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
     if dtype.kind == "f":
         return x.astype(dtype)
-    return np.clip(round_half_up(x), 0, _PEAK[dtype.name]).astype(dtype)
+    return np.clip(round_half_up(x), 0, np.iinfo(dtype).max).astype(dtype)
 
 
 # --- files -------------------------------------------------------------------------------------------
