@@ -273,7 +273,8 @@ def clear_temporary_files(path: str | os.PathLike) -> None:
 
 
 def _temporary(path: Path) -> str:
-    """What the name of a temporary file beside `path` begins with: a name may have 255 bytes, so a long stem gives way."""
+    """What the name of a temporary file beside `path` begins with."""
+    # A name may have 255 bytes. A temporary one has ten more, so that a long stem gives way.
     room = max(0, 255 - 10 - len(os.fsencode(path.suffix)))
     return f".{os.fsencode(path.stem)[:room].decode('utf-8', 'ignore')}-"
 
