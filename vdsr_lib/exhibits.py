@@ -14,6 +14,7 @@ from .plots import COLORS, BookFigure, _drawn, _figure, _frame, _wrap
 # How a row of the ledger stands: its colour, and the colour of the number on it.
 _STATES = {
     "reproduced": ("blue", "white"),
+    "recomputed": ("black", "white"),
     "above": ("green", "white"),
     "below": ("orange", "white"),
     "run": ("sky", "black"),
