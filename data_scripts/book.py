@@ -55,7 +55,7 @@ RUN_TABLE = "<!-- the table of runs: written here when the book is built -->"
 RESULTS = "<!-- the README's table of results: written here when the book is built -->"
 COURSE = "<!-- the table of chapters: written here when the book is built -->"
 PAPER_MAP = "<!-- the map from the paper to the code: written here when the book is built -->"
-MODULES = re.compile(r"^<!-- modules: ([\w ]+) -->$", re.MULTILINE)
+MODULES = re.compile(r"^<!-- modules: ([\w. ]+) -->$", re.MULTILINE)
 
 
 class BookError(VdsrError):

@@ -29,9 +29,9 @@ import nbformat
 from nbformat import NotebookNode
 
 from vdsr_lib import devices
-from vdsr_lib.claims import CLAIMS_VARIABLE
+from vdsr_lib.book.claims import CLAIMS_VARIABLE
+from vdsr_lib.book.interactive import STATIC_VARIABLE
 from vdsr_lib.errors import VdsrError
-from vdsr_lib.interactive import STATIC_VARIABLE
 
 from . import myst
 
@@ -61,7 +61,7 @@ class Run:
         profile: `"quick"` or `"full"`.
         seconds: of the processor, with the kernel's start.
         machine, commit, finished: where, from what and when.
-        claims: `{name: {"value", "within"}}`, see `vdsr_lib.claims`.
+        claims: `{name: {"value", "within"}}`, see `vdsr_lib.book.claims`.
         folder: holds `page.ipynb`, the notebook with its outputs.
     """
 
@@ -199,7 +199,7 @@ def _check_page(name: str, page: NotebookNode) -> None:
             if any("widget-view" in kind for kind in output.get("data", {})):
                 raise NotebookError(
                     f"{name}, cell {number}, shows an ipywidget, which is dead on a page without a kernel: "
-                    "use vdsr_lib.interactive.explore"
+                    "use vdsr_lib.book.interactive.explore"
                 )
 
 

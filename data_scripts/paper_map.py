@@ -81,13 +81,13 @@ ITEMS = (
     ),
     Item(
         "section 4.1", "The Deeper, the Better", "Depth from 5 to 20.",
-        code=("models.VDSR", "gradients.measure"), chapters=(4,), labels=("fig-flow",),
+        code=("models.VDSR", "analysis.gradient_flow.measure"), chapters=(4,), labels=("fig-flow",),
         tests=("models::test_layers_of_vdsr",
-               "gradients::test_the_expected_signal_is_the_mean_over_networks_borders_included"),
+               "gradient_flow::test_the_expected_signal_is_the_mean_over_networks_borders_included"),
     ),
     Item(
         "section 4.2", "Residual-Learning", "With the sum and without it, at three learning rates.",
-        code=("models.VDSR", "curvature.largest_stable_rate", "runs.paper_table1"), chapters=(5,),
+        code=("models.VDSR", "analysis.curvature.largest_stable_rate", "runs.paper_table1"), chapters=(5,),
         tests=("models::test_residual_adds_the_input", "training::test_loss_on_the_residual_is_loss_on_the_image"),
         labels=("fig-histogram", "fig-table1-curves"),
     ),
@@ -158,7 +158,7 @@ ITEMS = (
     ),
     Item("figure 1", "PSNR against running time", chapters=(4, 10)),
     Item("figure 2", "the network", code=("models.VDSR",), chapters=(4,), tests=("models::test_layers_of_vdsr",)),
-    Item("figure 3", "depth against PSNR", code=("plots.score_by_depth",), chapters=(4,)),
+    Item("figure 3", "depth against PSNR", code=("book.figures.results.score_by_depth",), chapters=(4,)),
     Item("figure 4", "residual and non-residual, by epoch", chapters=(5,), labels=("fig-table1-curves",)),
     Item("figure 5", "one network for all scales", code=("upscaling.upscale",), chapters=(7,),
          tests=("upscaling::test_any_shape_and_scale",)),
@@ -232,52 +232,102 @@ def things() -> dict[str, Thing]:
     """Everything public of the library that has a docstring, by name."""
     found = [
         thing
-        for path in sorted(LIBRARY.glob("*.py"))
-        for thing in _public(ast.parse(path.read_text(encoding="utf-8")).body, path.stem)
+        for path in sorted(LIBRARY.rglob("*.py"))
+        for thing in _public(ast.parse(path.read_text(encoding="utf-8")).body, module_of(path))
     ]
     return {thing.name: thing for thing in found}
 
 
+def module_of(path: Path) -> str:
+    """A file's module, without the package: `"analysis.cost"`."""
+    return ".".join(path.relative_to(LIBRARY).with_suffix("").parts).removesuffix(".__init__")
+
+
 @dataclass(frozen=True)
 class Test:
-    """A test function: `"clipping::test_name"`, and the names in its source."""
+    """A test function: `"clipping::test_name"`, and the things of the library that it uses."""
 
     name: str
-    names: frozenset[str] = field(repr=False)
+    uses: frozenset[str] = field(repr=False)
 
 
-def _word(node: ast.AST) -> str | None:
-    """The name that a piece of source is, or says in quotes."""
-    if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, str) else None
-    return getattr(node, "id", getattr(node, "attr", None))
+def imported(tree: ast.Module) -> dict[str, str]:
+    """What a test file's names mean: `{"psnr": "metrics.psnr", "runs": "runs"}`."""
+    found = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] == "vdsr_lib":
+            package = node.module.removeprefix("vdsr_lib").lstrip(".")
+            for alias in node.names:
+                found[alias.asname or alias.name] = f"{package}.{alias.name}".lstrip(".")
+    return found
+
+
+def used(node: ast.AST, names: dict[str, str]) -> set[str]:
+    """The things of the library that a piece of a test's source uses, by what the file has imported.
+
+    A method counts where an attribute of its name is read, and its class, or a module that has it, is imported.
+    """
+    found, attributes = set(), set()
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name) and part.id in names:
+            found.add(names[part.id])
+        elif isinstance(part, ast.Attribute):
+            attributes.add(part.attr)
+            if isinstance(part.value, ast.Name) and part.value.id in names:
+                found.add(f"{names[part.value.id]}.{part.attr}")
+    homes = {meaning.split(".")[-1 if meaning[:1].isupper() else 0] for meaning in names.values()} | set(names.values())
+    for thing in things().values():
+        owner, _, last = thing.name.rpartition(".")
+        if thing.role == "meth" and last in attributes and {owner, owner.rpartition(".")[0]} & homes:
+            found.add(thing.name)
+    # A package hands on what its modules have.
+    handed = {(t.rpartition(".")[0].rpartition(".")[0], t.rpartition(".")[2]): t for t in things()}
+    found |= {handed.get((name.rpartition(".")[0], name.rpartition(".")[2]), name) for name in found}
+    return found & things().keys()
 
 
 @lru_cache(maxsize=1)
 def tests() -> dict[str, Test]:
-    """Every test of `tests/test_*.py`, by name."""
+    """Every test of `tests/**/test_*.py` without a browser, by name; what a helper of its file uses, it uses too."""
     found = {}
-    for path in sorted(TESTS.glob("test_*.py")):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-                name = f"{path.stem.removeprefix('test_')}::{node.name}"
-                names = {word for n in ast.walk(node) if (word := _word(n))}
-                found[name] = Test(name, frozenset(names))
+    for path in sorted(TESTS.rglob("test_*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names = imported(tree)
+        own: dict[str, ast.stmt] = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+        for node in tree.body:
+            if isinstance(node, ast.Assign):
+                own |= {target.id: node for target in node.targets if isinstance(target, ast.Name)}
+
+        def reach(name: str, own: dict[str, ast.stmt] = own) -> set[str]:
+            """The test, and what it reads of its file: helpers, fixtures, tables of cases."""
+            seen: set[str] = set()
+            left = [name]
+            while left:
+                if (one := left.pop()) not in seen and one in own:
+                    seen.add(one)
+                    left += [n.id for n in ast.walk(own[one]) if isinstance(n, ast.Name)]
+                    left += [n.arg for n in ast.walk(own[one]) if isinstance(n, ast.arg)]
+            return seen
+
+        for name in own:
+            if name.startswith("test_"):
+                file = path.relative_to(TESTS).with_suffix("").as_posix().replace("test_", "")
+                uses = frozenset().union(*(used(own[one], names) for one in reach(name)))
+                found[f"{file}::{name}"] = Test(f"{file}::{name}", uses)
     return found
 
 
 def tests_of(thing: Thing) -> list[str]:
-    """The tests that name a function in their source: its own module's first, then those about the fewest others."""
+    """The tests that use a function: its own module's first, then those about the fewest others."""
     if thing.name in BY_ANOTHER_NAME:
         return list(BY_ANOTHER_NAME[thing.name])
-    module, *_, last = thing.name.split(".")
-    public = {name.split(".")[-1] for name in things()}
 
     def rank(test: Test) -> tuple[bool, bool, int]:
         file, name = test.name.split("::")
-        return file != module, bool(re.search("bad|wrong|error|refuse|_names?_", name)), len(test.names & public)
+        own = f".{file.rpartition('/')[2]}." in f".{thing.name}"
+        return not own, bool(re.search("bad|wrong|error|refuse|_names?_", name)), len(test.uses)
 
-    return [test.name for test in sorted((t for t in tests().values() if last in t.names), key=rank)]
+    return [test.name for test in sorted((t for t in tests().values() if thing.name in t.uses), key=rank)]
 
 
 def code_of(item: Item) -> list[Thing]:
@@ -321,11 +371,13 @@ def test_link(name: str) -> str:
     if name not in tests():
         raise InputError(f"there is no test {name}")
     module, function = name.split("::")
+    folder, _, file = module.rpartition("/")
+    path = f"{folder}/test_{file}.py".lstrip("/")
     address = stored()
     words = function.removeprefix("test_").replace("_", " ")
     for pattern, spelling in SPELLINGS.items():
         words = re.sub(rf"\b{pattern}\b", spelling, words)
-    return f"[{words}](https://github.com/{address.owner}/{address.name}/blob/main/tests/test_{module}.py)"
+    return f"[{words}](https://github.com/{address.owner}/{address.name}/blob/main/tests/{path})"
 
 
 def _tests_cell(names: Sequence[str]) -> str:

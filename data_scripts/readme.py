@@ -70,7 +70,7 @@ def write_picture(path: Path = PICTURE, weights: str = "authors") -> None:
     from PIL import Image
     from skimage.data import astronaut
 
-    from vdsr_lib.frames import png_bytes
+    from vdsr_lib.book.display import png_bytes
     from vdsr_lib.pretrained import load
     from vdsr_lib.resize import imresize
     from vdsr_lib.upscaling import upscale

@@ -25,9 +25,9 @@ from torch import nn
 from tqdm import tqdm
 
 from vdsr_lib import datasets, evaluation, pretrained, runs
+from vdsr_lib.analysis.gradient_flow import HE
 from vdsr_lib.devices import machine
 from vdsr_lib.errors import DivergedError, VdsrError
-from vdsr_lib.gradients import HE
 from vdsr_lib.images import clear_temporary_files
 from vdsr_lib.models import SRCNN, VDSR
 from vdsr_lib.patches import Patches, count_patches, extract_patches
@@ -326,16 +326,6 @@ def ended(experiment: Experiment, folders: Folders) -> str:
     return record.status
 
 
-def settle(experiment: Experiment, folders: Folders) -> str:
-    """What `ended` says; and of a run that has ended, the files that a killed writer left are cleared."""
-    status = ended(experiment, folders)
-    if status:
-        for path in folders.written(experiment):
-            clear_temporary_files(path)
-        folders.checkpoint(experiment.name).unlink(missing_ok=True)
-    return status
-
-
 def stored(name: str, folders: Folders) -> runs.RunRecord | None:
     """The record of an experiment, or None when it was never run."""
     path = folders.record(name)
@@ -416,7 +406,7 @@ def main(argv: list[str] | None = None) -> int:
         for experiment in chosen:
             if arguments.profile == "quick":
                 experiment = miniature(experiment)
-            if status := settle(experiment, folders):
+            if status := ended(experiment, folders):
                 tqdm.write(f"{experiment.name}: {status} already", file=sys.stderr)
                 continue
             command = f"python -m data_scripts.reproduce {experiment.name}"

@@ -18,8 +18,8 @@ from skimage import data
 from torch import nn
 
 from vdsr_lib import exporting, pretrained
+from vdsr_lib.book.display import png_bytes
 from vdsr_lib.degradation import modcrop
-from vdsr_lib.frames import png_bytes
 from vdsr_lib.images import to_uint8
 from vdsr_lib.models import SRCNN, VDSR
 from vdsr_lib.resize import imresize

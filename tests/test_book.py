@@ -12,7 +12,7 @@ from threading import Thread
 import nbformat
 import pytest
 
-from data_scripts import book, myst, notebooks, serve
+from data_scripts import book, myst, notebooks, paper_map, serve
 from data_scripts.notebooks import NotebookError, Run, differences
 
 sys.path.insert(0, str(notebooks.BOOK / "_ext"))  # as Sphinx does
@@ -41,7 +41,7 @@ def workshop(tmp_path, monkeypatch):
     return write
 
 
-CLAIM = "from vdsr_lib.claims import claim\nclaim('answer', 42.0, within=0.5);"
+CLAIM = "from vdsr_lib.book.claims import claim\nclaim('answer', 42.0, within=0.5);"
 
 
 def test_a_notebook_runs_once_until_something_changes(workshop, tmp_path, monkeypatch):
@@ -237,9 +237,9 @@ def test_a_quoted_number_below_zero_has_a_minus_and_no_hyphen():
 
 def test_every_module_is_in_the_reference():
     text = book.reference((notebooks.BOOK / "library.md").read_text(encoding="utf-8"))
-    named = re.findall(r"^\.\. automodule:: vdsr_lib\.(\w+)$", text, re.MULTILINE)
-    modules = {path.stem for path in (notebooks.ROOT / "vdsr_lib").glob("*.py")} - {"__init__", "__main__"}
-    assert sorted(named) == sorted(modules)
+    named = re.findall(r"^\.\. automodule:: vdsr_lib\.([\w.]+)$", text, re.MULTILINE)
+    files = [path for path in paper_map.LIBRARY.rglob("*.py") if not path.stem.startswith("__")]
+    assert sorted(named) == sorted(map(paper_map.module_of, files))
 
 
 @pytest.fixture

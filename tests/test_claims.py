@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from vdsr_lib.claims import CLAIMS_VARIABLE, claim
+from vdsr_lib.book.claims import CLAIMS_VARIABLE, claim
 from vdsr_lib.errors import InputError
 
 

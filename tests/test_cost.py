@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from vdsr_lib.cost import in_turn, layer_costs, step_flop, working_bytes
+from vdsr_lib.analysis.cost import in_turn, layer_costs, step_flop, working_bytes
 from vdsr_lib.errors import InputError
 from vdsr_lib.models import SRCNN, VDSR
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from vdsr_lib.curvature import largest_curvature, largest_stable_rate
+from vdsr_lib.analysis.curvature import largest_curvature, largest_stable_rate
 from vdsr_lib.errors import InputError
 from vdsr_lib.models import VDSR
 from vdsr_lib.training import residual_loss

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from vdsr_lib import exercises, runs
+from vdsr_lib import runs
+from vdsr_lib.book import exercises
+from vdsr_lib.book.exercises import WrongAnswer
 from vdsr_lib.evaluation import PROTOCOLS
-from vdsr_lib.exercises import WrongAnswer
 from vdsr_lib.resize import axis_weights
 
 

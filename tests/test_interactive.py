@@ -3,16 +3,16 @@
 import ipywidgets
 import pytest
 
-from vdsr_lib import plots
+from vdsr_lib.book import figures
+from vdsr_lib.book.display import Frames, data_uri
+from vdsr_lib.book.interactive import STATIC_VARIABLE, explore, is_static
 from vdsr_lib.errors import InputError
-from vdsr_lib.frames import Frames, data_uri
-from vdsr_lib.interactive import STATIC_VARIABLE, explore, is_static
 
 
 def recorded(calls):
     def draw(depth, kernel):
         calls.append((depth, kernel))
-        return plots.receptive_field_growth(depth, kernel)
+        return figures.receptive_field_growth(depth, kernel)
 
     return draw
 
@@ -28,7 +28,7 @@ def test_widgets_begin_at_the_start_and_draw_once():
     sliders, view = parts(box)
     assert [s.value for s in sliders] == [3, 3]
     assert calls == [(3, 3)]
-    assert data_uri(plots.receptive_field_growth(3, 3)) in view.value
+    assert data_uri(figures.receptive_field_growth(3, 3)) in view.value
     assert "3 layers of 3×3 see 7×7" in view.value
 
 
@@ -38,13 +38,13 @@ def test_moving_a_slider_asks_for_that_drawing():
     sliders[0].value = 4
     sliders[1].value = 5
     assert calls == [(1, 3), (4, 3), (4, 5)]
-    assert data_uri(plots.receptive_field_growth(4, 5)) in view.value
+    assert data_uri(figures.receptive_field_growth(4, 5)) in view.value
 
 
 def test_every_frame_of_the_page_is_what_the_widget_shows():
     choices = {"depth": (1, 3), "kernel": {"three": 3, "five": 5}}
-    frames = explore(plots.receptive_field_growth, static=True, **choices)
-    sliders, view = parts(explore(plots.receptive_field_growth, static=False, **choices))
+    frames = explore(figures.receptive_field_growth, static=True, **choices)
+    sliders, view = parts(explore(figures.receptive_field_growth, static=False, **choices))
     assert isinstance(frames, Frames)
     k = 0
     for depth in (1, 3):
@@ -57,7 +57,7 @@ def test_every_frame_of_the_page_is_what_the_widget_shows():
 
 
 def test_words_stand_for_values():
-    sliders, _ = parts(explore(plots.bicubic_weights, scale={"1/3": 1 / 3, "2": 2}, static=False))
+    sliders, _ = parts(explore(figures.bicubic_weights, scale={"1/3": 1 / 3, "2": 2}, static=False))
     assert sliders[0].options == (("1/3", 1 / 3), ("2", 2))
     assert sliders[0].value == 1 / 3
     assert isinstance(sliders[0], ipywidgets.SelectionSlider)
@@ -69,13 +69,13 @@ def test_the_place_decides_unless_told(monkeypatch, value, static):
     if value is not None:
         monkeypatch.setenv(STATIC_VARIABLE, value)
     assert is_static() is static
-    shown = explore(plots.bicubic_weights, scale=(1, 2))
+    shown = explore(figures.bicubic_weights, scale=(1, 2))
     assert isinstance(shown, Frames if static else ipywidgets.VBox)
 
 
 def test_bad_sliders_are_refused_in_both_forms():
     for static in (True, False):
         with pytest.raises(InputError):
-            explore(plots.bicubic_weights, scale=(), static=static)
+            explore(figures.bicubic_weights, scale=(), static=static)
         with pytest.raises(InputError, match="start"):
-            explore(plots.bicubic_weights, scale=(1, 2), start={"scale": 5}, static=static)
+            explore(figures.bicubic_weights, scale=(1, 2), start={"scale": 5}, static=static)

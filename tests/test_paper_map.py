@@ -39,7 +39,7 @@ def test_a_docstring_is_taken_apart():
 
 
 def test_every_docstring_that_names_the_paper_is_on_the_map():
-    text = "\n".join(path.read_text(encoding="utf-8") for path in paper_map.LIBRARY.glob("*.py"))
+    text = "\n".join(path.read_text(encoding="utf-8") for path in paper_map.LIBRARY.rglob("*.py"))
     named = [thing for thing in paper_map.things().values() if thing.paper]
     assert len(named) == len(re.findall(r"\bPaper: ", text)), "a Paper line names no section, table or figure"
     assert {thing.name for thing in named} <= ON_THE_MAP
@@ -76,7 +76,7 @@ def test_every_link_has_its_target():
     page = paper_map.markdown(chapter_pages())
     for target in re.findall(r"\{doc\}`[^<`]*</(\w+)>`", page):
         assert target in book.pages()
-    for target in set(re.findall(r"blob/main/(tests/\w+\.py)\)", page)):
+    for target in set(re.findall(r"blob/main/(tests/[\w/]+\.py)\)", page)):
         assert (notebooks.ROOT / target).is_file()
     text = "\n".join(path.read_text(encoding="utf-8") for path in notebooks.find())
     for label in {label for item in ITEMS for label in item.labels}:

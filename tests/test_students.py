@@ -9,9 +9,9 @@ import pytest
 
 from data_scripts import book, notebooks, plain_notebooks, students
 from data_scripts.notebooks import Run
-from vdsr_lib import exercises
+from vdsr_lib.book import exercises
+from vdsr_lib.book.exercises import WrongAnswer
 from vdsr_lib.errors import InputError
-from vdsr_lib.exercises import WrongAnswer
 
 CHAPTERS = {
     name: notebook

@@ -10,33 +10,34 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from vdsr_lib import plots
+from vdsr_lib.book import figures
+from vdsr_lib.book.figures.style import STYLE
 from vdsr_lib.resize import axis_weights
 
 SPAN = np.linspace(-3, 3, 7)
 BELL = np.exp(-np.add.outer(SPAN**2, SPAN**2))
 
 FIGURES = {
-    "cubic_kernels": lambda: plots.cubic_kernels({"a": -0.5, "b": -0.75}),
-    "bicubic_weights": lambda: plots.bicubic_weights(1 / 3),
-    "spectra": lambda: plots.spectra(np.arange(1, 5) / 8, {"y": np.ones(4), "x": np.ones(4) / 2}, {"limit": 0.2}),
-    "slip_costs": lambda: plots.slip_costs({"×2": {"RGB": -1.0, "float": 0.1}, "×3": {"RGB": -1.2, "float": 0.0}}),
-    "quality_bars": lambda: plots.quality_bars(["noise", "blur"], [25.0, 25.0], [0.5, 0.9]),
-    "layer_cone": lambda: plots.layer_cone([3, 3], [1, 2]),
-    "receptive_field_growth": lambda: plots.receptive_field_growth(4, 3),
-    "reached_pixels": lambda: plots.reached_pixels({"all": np.ones((3, 3), bool), "one": np.eye(3) > 2}),
-    "gradient_maps": lambda: plots.gradient_maps({"a": BELL, "b": BELL * 2}, squares={"a": 3}),
-    "profiles": lambda: plots.profiles(
+    "cubic_kernels": lambda: figures.cubic_kernels({"a": -0.5, "b": -0.75}),
+    "bicubic_weights": lambda: figures.bicubic_weights(1 / 3),
+    "spectra": lambda: figures.spectra(np.arange(1, 5) / 8, {"y": np.ones(4), "x": np.ones(4) / 2}, {"limit": 0.2}),
+    "slip_costs": lambda: figures.slip_costs({"×2": {"RGB": -1.0, "float": 0.1}, "×3": {"RGB": -1.2, "float": 0.0}}),
+    "quality_bars": lambda: figures.quality_bars(["noise", "blur"], [25.0, 25.0], [0.5, 0.9]),
+    "layer_cone": lambda: figures.layer_cone([3, 3], [1, 2]),
+    "receptive_field_growth": lambda: figures.receptive_field_growth(4, 3),
+    "reached_pixels": lambda: figures.reached_pixels({"all": np.ones((3, 3), bool), "one": np.eye(3) > 2}),
+    "gradient_maps": lambda: figures.gradient_maps({"a": BELL, "b": BELL * 2}, squares={"a": 3}),
+    "profiles": lambda: figures.profiles(
         SPAN, {"a": SPAN, "b": -SPAN}, xlabel="distance", ylabel="gain", marks={"zero": 0}
     ),
-    "growth_laws": lambda: plots.growth_laws([4, 8], {"line": [1, 2], "points": [1, 2]}, measured="points"),
+    "growth_laws": lambda: figures.growth_laws([4, 8], {"line": [1, 2], "points": [1, 2]}, measured="points"),
 }
 
 
 def test_every_figure_is_tried():
-    drawn = {n for n, f in vars(plots).items() if getattr(f, "__annotations__", {}).get("return") == "BookFigure"}
+    drawn = {n for n, f in vars(figures).items() if getattr(f, "__annotations__", {}).get("return") == "BookFigure"}
     tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.rglob("test_*.py"))
-    untried = {name for name in drawn if not name.startswith("_") and f"plots.{name}(" not in tests}
+    untried = {name for name in drawn if not name.startswith("_") and f"figures.{name}(" not in tests}
     assert untried == set()
 
 
@@ -46,7 +47,7 @@ def test_each_figure_is_a_vector_drawing_with_words_and_leaves_no_trace(name):
     figure = FIGURES[name]()
     svg = figure._repr_svg_()
     assert dict(matplotlib.rcParams) == before
-    assert isinstance(figure, plots.BookFigure)
+    assert isinstance(figure, figures.BookFigure)
     assert ElementTree.fromstring(svg).tag.endswith("svg")
     assert len(figure.alt) > 20
     assert figure.get_facecolor() == (1, 1, 1, 1)  # read on a dark page too
@@ -60,16 +61,16 @@ def test_the_same_figure_is_the_same_file(name):
 @pytest.mark.parametrize("name", FIGURES)
 def test_letters_are_large_enough_on_a_phone(name):
     figure = FIGURES[name]()
-    assert figure.get_figwidth() == plots.WIDTH
+    assert figure.get_figwidth() == figures.WIDTH
     sizes = [t.get_fontsize() for t in figure.findobj(matplotlib.text.Text) if t.get_text() and t.get_visible()]
     # The figure, WIDTH inches at 96 pixels an inch, shrinks to the 350 pixels of a phone's page.
-    assert min(sizes) * 96 / 72 * 350 / (plots.WIDTH * 96) >= 8
+    assert min(sizes) * 96 / 72 * 350 / (figures.WIDTH * 96) >= 8
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_no_letters_are_cut_off(name):
     figure = FIGURES[name]()
-    with plots.style():
+    with figures.book_style():
         renderer = FigureCanvasAgg(figure).get_renderer()
         figure.draw(renderer)
         box = figure.bbox
@@ -93,7 +94,7 @@ def contrast(first, second):
 
 def test_the_first_two_colours_stand_out_from_white():
     for name in ("blue", "orange"):
-        assert contrast(plots.COLORS[name], "white") >= 3
+        assert contrast(figures.COLORS[name], "white") >= 3
 
 
 def test_the_colours_stay_apart_for_the_colour_blind():
@@ -105,7 +106,7 @@ def test_the_colours_stay_apart_for_the_colour_blind():
     for matrix in machado.values():
         seen = {}
         for name in ("blue", "orange", "green", "purple"):
-            rgb = np.array(matplotlib.colors.to_rgb(plots.COLORS[name])) ** 2.2
+            rgb = np.array(matplotlib.colors.to_rgb(figures.COLORS[name])) ** 2.2
             seen[name] = np.clip(np.array(matrix) @ rgb, 0, 1) ** (1 / 2.2)
         for a, b in itertools.combinations(seen, 2):
             assert np.abs(seen[a] - seen[b]).max() > 0.15, (a, b)
@@ -113,21 +114,21 @@ def test_the_colours_stay_apart_for_the_colour_blind():
 
 def test_style_holds_only_inside():
     before = matplotlib.rcParams["font.size"], matplotlib.rcParams["axes.grid"]
-    with plots.style():
-        assert matplotlib.rcParams["font.size"] == plots.STYLE["font.size"]
+    with figures.book_style():
+        assert matplotlib.rcParams["font.size"] == STYLE["font.size"]
     assert (matplotlib.rcParams["font.size"], matplotlib.rcParams["axes.grid"]) == before
 
 
 def test_style_is_taken_off_after_an_error():
     before = matplotlib.rcParams["font.size"]
     with pytest.raises(IndexError):
-        plots.reached_pixels({"bad": np.ones(())})
+        figures.reached_pixels({"bad": np.ones(())})
     assert matplotlib.rcParams["font.size"] == before
 
 
 @pytest.mark.parametrize("scale", [1 / 4, 1 / 3, 1, 2, 4])
 def test_bicubic_weights_draws_a_row_of_the_matrix(scale):
-    figure = plots.bicubic_weights(scale)
+    figure = figures.bicubic_weights(scale)
     image, bars = figure.axes
     matrix = axis_weights(16, round(16 * scale), scale).matrix()
     np.testing.assert_allclose(image.images[0].get_array(), matrix)
@@ -137,7 +138,7 @@ def test_bicubic_weights_draws_a_row_of_the_matrix(scale):
 
 @pytest.mark.parametrize(("depth", "kernel", "side"), [(20, 3, 41), (1, 3, 3), (20, 7, 121), (5, 5, 21)])
 def test_receptive_field_growth_draws_the_field(depth, kernel, side):
-    figure = plots.receptive_field_growth(depth, kernel)
+    figure = figures.receptive_field_growth(depth, kernel)
     widths = [patch.get_width() for patch in figure.axes[0].patches]
     assert max(w for w in widths if w not in (13, 41) or w == side) == side
     assert sorted(widths)[0] == 1
@@ -149,13 +150,13 @@ def test_receptive_field_growth_draws_the_field(depth, kernel, side):
     [([3, 3, 3, 3], None, 9, 9), ([9, 1, 5], None, 13, 13), ([3, 3, 3], [2, 2, 2], 7, 13), ([3, 3], [1, 3], 9, 9)],
 )
 def test_layer_cone_counts_the_pixels(kernels, dilations, used, span):
-    alt = plots.layer_cone(kernels, dilations).alt
+    alt = figures.layer_cone(kernels, dilations).alt
     assert f"uses {used} input pixels, over a span of {span}" in alt
 
 
 def test_gradient_maps_are_in_powers_of_ten_of_the_strongest():
     values = np.array([[1.0, 0.1, 0.0], [0.1, 10.0, 0.1], [1e-6, 0.1, 1.0]])
-    drawn = plots.gradient_maps({"map": values}, decades=4).axes[0].images[0].get_array()
+    drawn = figures.gradient_maps({"map": values}, decades=4).axes[0].images[0].get_array()
     np.testing.assert_allclose(drawn[0, :2], [-1, -2])
     assert drawn[1, 1] == 0
     assert drawn.mask[0, 2]
@@ -163,13 +164,13 @@ def test_gradient_maps_are_in_powers_of_ten_of_the_strongest():
 
 
 def test_signed_picture_is_grey_at_zero():
-    shown = plots.signed_picture(np.array([[0.0, 10.0, -10.0, 200.0, -200.0]]), gain=2)
+    shown = figures.signed_picture(np.array([[0.0, 10.0, -10.0, 200.0, -200.0]]), gain=2)
     assert shown.dtype == np.uint8
     assert shown.tolist() == [[128, 148, 108, 255, 0]]
 
 
 def test_colored_picture_goes_from_one_end_to_the_other():
-    shown = plots.colored_picture(np.array([[-5.0, 0.0, 1.0, 9.0]]), 0, 1)
+    shown = figures.colored_picture(np.array([[-5.0, 0.0, 1.0, 9.0]]), 0, 1)
     assert shown.shape == (1, 4, 3)
     assert shown[0, 0].tolist() == shown[0, 1].tolist()
     assert shown[0, 2].tolist() == shown[0, 3].tolist()
@@ -179,9 +180,9 @@ def test_colored_picture_goes_from_one_end_to_the_other():
 
 def test_framed_picture_draws_around_the_pixels_and_not_over_the_middle():
     image = np.full((9, 9), 100.0)
-    framed = plots.framed_picture(image, {"orange": (4, 4, 3)}, zoom=4)
+    framed = figures.framed_picture(image, {"orange": (4, 4, 3)}, zoom=4)
     assert framed.shape == (36, 36, 3)
-    orange = np.array([int(plots.COLORS["orange"][k : k + 2], 16) for k in (1, 3, 5)])
+    orange = np.array([int(figures.COLORS["orange"][k : k + 2], 16) for k in (1, 3, 5)])
     drawn = (framed == orange).all(axis=2)
     rows, columns = np.nonzero(drawn)
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (12, 23, 12, 23)
@@ -190,12 +191,12 @@ def test_framed_picture_draws_around_the_pixels_and_not_over_the_middle():
 
 
 def test_framed_picture_cuts_what_lies_outside():
-    framed = plots.framed_picture(np.zeros((5, 5)), {"blue": (0, 0, 5)})
+    framed = figures.framed_picture(np.zeros((5, 5)), {"blue": (0, 0, 5)})
     assert framed.shape == (5, 5, 3)
     assert framed.any()
 
 
 def test_svg_text_of_frames_is_text():
-    svg = plots.receptive_field_growth(20, 3)._repr_svg_()
+    svg = figures.receptive_field_growth(20, 3)._repr_svg_()
     assert "41 × 41" in re.sub(r"<[^>]+>", " ", svg)
     assert len(svg) < 12_000  # sixty of them stand on one page

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vdsr_lib import exhibits
+from vdsr_lib.book import figures
+from vdsr_lib.book.display import data_uri, describe
 from vdsr_lib.errors import InputError
-from vdsr_lib.frames import data_uri, describe
 
 F = np.linspace(0, 0.5, 11)
 COUNTS = {"table 1": {"reproduced": 4, "not yet run": 20}, "table 3": {"partial": 2, "below": 9}}
 FIGURES = {
-    "power_ratio": lambda: exhibits.power_ratio(
+    "power_ratio": lambda: figures.power_ratio(
         F, {"interpolated": np.where(F < 0.25, 1, 0), "network": np.ones(11)}, {"1/(2s)": 0.25}, "Trained on {4}"
     ),
-    "ledger_states": lambda: exhibits.ledger_states(COUNTS),
-    "differences": lambda: exhibits.differences(
+    "ledger_states": lambda: figures.ledger_states(COUNTS),
+    "differences": lambda: figures.differences(
         {"ours": {"Set5 ×2": -0.002, "Set5 ×3": 0.01}, "theirs": {"Set5 ×3": 0.0}},
         band=0.005, xlabel="difference in dB", label="rounding",
     ),
@@ -41,7 +41,7 @@ def test_states_are_bars_as_long_as_their_rows():
     assert widths == [[4, 0], [0, 9], [0, 2], [20, 0]]  # in the order of the states
     assert "table 1: 4 reproduced, 20 not yet run" in figure.alt
     with pytest.raises(InputError, match="unknown status finished"):
-        exhibits.ledger_states({"table 1": {"finished": 1}})
+        figures.ledger_states({"table 1": {"finished": 1}})
 
 
 def test_differences_stand_on_their_own_line():
@@ -52,7 +52,7 @@ def test_differences_stand_on_their_own_line():
 
 def test_a_mosaic_lays_pictures_out_pixel_by_pixel():
     dark, light = np.zeros((2, 3)), np.full((2, 3, 3), 200)
-    mosaic = exhibits.Mosaic([[dark, light]], "two pictures", zoom=2, gap=1)
+    mosaic = figures.Mosaic([[dark, light]], "two pictures", zoom=2, gap=1)
     assert describe(mosaic) == "two pictures"
     assert data_uri(mosaic).startswith("data:image/png")
     shown = np.asarray(Image.open(io.BytesIO(mosaic._repr_png_())))
@@ -69,4 +69,4 @@ def test_a_mosaic_lays_pictures_out_pixel_by_pixel():
 )  # fmt: skip
 def test_uneven_mosaics_are_refused(rows, words):
     with pytest.raises(InputError, match=words):
-        exhibits.Mosaic(rows, "none")
+        figures.Mosaic(rows, "none")

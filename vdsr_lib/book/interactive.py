@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .frames import Frames, data_uri, describe, make_choices
+from .display import Frames, data_uri, describe, make_choices
 
 # Set while the book is built: a page has no kernel, so a widget on it would be dead.
 STATIC_VARIABLE = "VDSR_STATIC"

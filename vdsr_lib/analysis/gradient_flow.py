@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .errors import InputError
-from .models import VDSR
+from ..errors import InputError
+from ..models import VDSR
 
 
 @dataclass(frozen=True)

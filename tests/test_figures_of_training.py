@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from vdsr_lib import plots
-from vdsr_lib.gradients import Flow
+from vdsr_lib.analysis.gradient_flow import Flow
+from vdsr_lib.book import figures
+from vdsr_lib.book.figures import learning
 
 
 def flow(signal, depth=5):
@@ -14,7 +15,7 @@ def flow(signal, depth=5):
 
 def test_chain_energies_shows_sizes_and_not_energies():
     expected = Flow(*(getattr(flow(0.01), n) for n in ("signal", "error")), np.full(5, np.nan))
-    figure = plots.chain_energies(flow(0.01), expected)
+    figure = figures.chain_energies(flow(0.01), expected)
     signal, error, weight = figure.axes
     points, line = signal.lines
     np.testing.assert_allclose(points.get_ydata(), 0.1 ** np.arange(5))
@@ -28,11 +29,11 @@ def test_chain_energies_shows_sizes_and_not_energies():
     ("value", "words"), [(0.5, "0.5"), (123.4, "123"), (1e-40, "10⁻⁴⁰"), (2.2e6, "2·10⁶"), (0.012, "0.012")]
 )
 def test_sizes_are_written_as_people_do(value, words):
-    assert plots._size(value) == words
+    assert learning._size(value) == words
 
 
 def test_score_by_depth_marks_the_levels():
-    figure = plots.score_by_depth({"He": ([2, 8], [26.5, 28.6]), "small": ([2, 4], [28.1, 27.9])}, {"bicubic": 27.9})
+    figure = figures.score_by_depth({"He": ([2, 8], [26.5, 28.6]), "small": ([2, 4], [28.1, 27.9])}, {"bicubic": 27.9})
     (axes,) = figure.axes
     assert [line.get_label() for line in axes.lines] == ["He", "small", "bicubic"]
     assert list(axes.get_xticks()) == [2, 4, 8]
@@ -41,7 +42,7 @@ def test_score_by_depth_marks_the_levels():
 
 def test_learning_curves_draw_each_run_over_each_axis():
     runs = {"a": ([1, 2], [20.0, 25.0]), "b": ([1, 2], [10.0, 11.0])}
-    figure = plots.learning_curves({"step": runs, "second": runs}, {"bicubic": 24.0}, lowest=5)
+    figure = figures.learning_curves({"step": runs, "second": runs}, {"bicubic": 24.0}, lowest=5)
     assert [axes.get_xlabel() for axes in figure.axes] == ["step", "second"]
     assert all(len(axes.lines) == 3 and axes.get_ylim()[0] == 5 for axes in figure.axes)
     assert figure.alt.endswith("a 25.0; b 11.0")
@@ -50,7 +51,7 @@ def test_learning_curves_draw_each_run_over_each_axis():
 def test_filter_mosaic_keeps_every_filter_whole_and_zero_grey():
     weights = np.zeros((5, 3, 3))
     weights[1, 0, 0], weights[2, 2, 2] = 4.0, -0.01
-    mosaic = plots.filter_mosaic(weights, columns=3)
+    mosaic = figures.filter_mosaic(weights, columns=3)
     assert mosaic.shape == (7, 11)
     assert (mosaic[:3, :3] == 128).all()
     assert mosaic[0, 4] == 255

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vdsr_lib import plots
+from vdsr_lib.book import figures
 
 RNG = np.random.default_rng(0)
 PICTURE = RNG.normal(128, 50, (40, 40))
@@ -11,19 +11,19 @@ RESIDUAL = RNG.laplace(0, 5, (40, 40))
 PAPER = {"residual": [(10, 36.9, True), (20, 36.64, False)], "non-residual": [(10, 27.42, True), (20, 19.59, False)]}
 
 FIGURES = {
-    "run_curves": lambda: plots.run_curves(
+    "run_curves": lambda: figures.run_curves(
         {"a": ([1, 2, 3], [4.0, 2.0, 1.0]), "lost": ([1, 2], [4.0, float("nan")])},
         xlabel="step", ylabel="loss", log=True, levels={"bicubic": 0.5},
     ),
-    "run_curves, no run": lambda: plots.run_curves({}, xlabel="epoch", ylabel="share"),
-    "clip_shapes": lambda: plots.clip_shapes(np.array([[3.0, 4.0], [0.1, -0.2]]), bound=1.0),
-    "clip_explorer": lambda: plots.clip_explorer(np.array([0.0, 0.1, 1.0, 10.0]), 0.5, [3.0, 1.0], 0.2, "a choice"),
-    "clip_explorer, lost": lambda: plots.clip_explorer(np.ones(3), None, [3.0, float("inf")], 0.2, "no clip"),
-    "residual_histogram": lambda: plots.residual_histogram(PICTURE, RESIDUAL, "cat at ×2"),
-    "table1_curves": lambda: plots.table1_curves(
+    "run_curves, no run": lambda: figures.run_curves({}, xlabel="epoch", ylabel="share"),
+    "clip_shapes": lambda: figures.clip_shapes(np.array([[3.0, 4.0], [0.1, -0.2]]), bound=1.0),
+    "clip_explorer": lambda: figures.clip_explorer(np.array([0.0, 0.1, 1.0, 10.0]), 0.5, [3.0, 1.0], 0.2, "a choice"),
+    "clip_explorer, lost": lambda: figures.clip_explorer(np.ones(3), None, [3.0, float("inf")], 0.2, "no clip"),
+    "residual_histogram": lambda: figures.residual_histogram(PICTURE, RESIDUAL, "cat at ×2"),
+    "table1_curves": lambda: figures.table1_curves(
         {"residual": ([1, 2], [30.0, 35.0])}, PAPER, ylabel="PSNR", words="γ = 0.1", level=("bicubic", 33.66), low=27
     ),
-    "table1_curves, no run": lambda: plots.table1_curves({}, {}, ylabel="loss", words="γ = 0.1", log=True),
+    "table1_curves, no run": lambda: figures.table1_curves({}, {}, ylabel="loss", words="γ = 0.1", log=True),
 }  # fmt: skip
 
 
@@ -67,6 +67,6 @@ def test_table_1_tells_missing_runs_and_unconfirmed_numbers():
         for line in figure.axes[0].lines
         if line.get_marker() in ("o", "s") and len(line.get_xydata()) == 1
     ]
-    assert (10, 36.9, plots.COLORS["blue"]) in marks
+    assert (10, 36.9, figures.COLORS["blue"]) in marks
     assert (20, 36.64, "white") in marks  # not confirmed: hollow
     assert (20, 27, "white") in marks  # below the axis: at its edge

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vdsr_lib import plots
+from vdsr_lib.book import figures
+from vdsr_lib.book.display import MAX_FRAMES, Frames, Gallery, Panel, Table, data_uri, make_choices, png_bytes
 from vdsr_lib.errors import InputError
-from vdsr_lib.frames import MAX_FRAMES, Frames, Gallery, Panel, Table, data_uri, make_choices, png_bytes
 
 
 class Drawing:
@@ -83,8 +83,8 @@ def test_data_uri_holds_the_drawing_unchanged():
 
 
 def test_data_uri_of_a_real_figure_is_the_figure():
-    uri = data_uri(plots.bicubic_weights(2))
-    assert unquote(uri.split(",", 1)[1]) == plots.bicubic_weights(2)._repr_svg_()
+    uri = data_uri(figures.bicubic_weights(2))
+    assert unquote(uri.split(",", 1)[1]) == figures.bicubic_weights(2)._repr_svg_()
 
 
 def test_data_uri_refuses_other_things():

@@ -2,18 +2,18 @@
 
 import pytest
 
-from vdsr_lib import charts
+from vdsr_lib.book import figures
 
 FIGURES = {
-    "rate_sweep": lambda: charts.rate_sweep(
+    "rate_sweep": lambda: figures.rate_sweep(
         {"Adam": {1e-3: [0.5, 0.7], 1e-2: [0.1, 0.2]}, "Muon": {1e-2: [0.8]}},
         xlabel="learning rate", ylabel="gain (dB)", level={"bicubic": 0.0},
     ),
-    "gains": lambda: charts.gains(
+    "gains": lambda: figures.gains(
         {"B100": ([25.0, 30.0, 33.0], [1.0, 3.0, -0.1]), "Set5": ([32.0], [4.0])},
         xlabel="bicubic (dB)", ylabel="gain (dB)", named={"butterfly": (25.0, 1.0), "bird": (33.0, -0.1)},
     ),
-    "roofline": lambda: charts.roofline(50e9, 10e9, {"1 to 64": (4.0, 20e9), "64 to 64": (140.0, 40e9)}),
+    "roofline": lambda: figures.roofline(50e9, 10e9, {"1 to 64": (4.0, 20e9), "64 to 64": (140.0, 40e9)}),
 }  # fmt: skip
 
 

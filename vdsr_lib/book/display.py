@@ -20,8 +20,8 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image
 
-from .errors import InputError
-from .images import to_uint8
+from ..errors import InputError
+from ..images import to_uint8
 
 # More frames than this make a page that nobody waits for.
 MAX_FRAMES = 400

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .errors import InputError
-from .training import residual_loss
+from ..errors import InputError
+from ..training import residual_loss
 
 
 def largest_curvature(

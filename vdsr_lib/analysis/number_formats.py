@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from .errors import InputError
-from .models import VDSR
+from ..errors import InputError
+from ..models import VDSR
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from .errors import InputError
-from .images import write_atomically
+from ..errors import InputError
+from ..images import write_atomically
 from .interactive import is_static
 
 # Names the file that takes the values; a notebook run by hand has none, and nothing is kept.

@@ -6,9 +6,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vdsr_lib.analysis.number_formats import FORMATS, round_to, rounded_forward
 from vdsr_lib.errors import InputError
 from vdsr_lib.models import SRCNN, VDSR
-from vdsr_lib.rounding import FORMATS, round_to, rounded_forward
 
 OWN = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 

@@ -1,0 +1,54 @@
+"""The book's figures by subject: one function per figure, each returning it. Nothing here computes a result."""
+
+from .fields import gradient_maps, growth_laws, layer_cone, profiles, reached_pixels, receptive_field_growth
+from .learning import (
+    chain_energies,
+    clip_explorer,
+    clip_shapes,
+    learning_curves,
+    rate_sweep,
+    residual_histogram,
+    run_curves,
+    table1_curves,
+)
+from .pixels import Mosaic, colored_picture, filter_mosaic, framed_picture, signed_picture
+from .results import differences, gains, ledger_states, quality_bars, roofline, score_by_depth, slip_costs
+from .sampling import bicubic_weights, cubic_kernels, power_ratio, spectra
+from .style import COLORS, WIDTH, BookFigure, book_style
+
+__all__ = [
+    "COLORS",
+    "WIDTH",
+    "BookFigure",
+    "Mosaic",
+    "bicubic_weights",
+    "book_style",
+    "chain_energies",
+    "clip_explorer",
+    "clip_shapes",
+    "colored_picture",
+    "cubic_kernels",
+    "differences",
+    "filter_mosaic",
+    "framed_picture",
+    "gains",
+    "gradient_maps",
+    "growth_laws",
+    "layer_cone",
+    "learning_curves",
+    "ledger_states",
+    "power_ratio",
+    "profiles",
+    "quality_bars",
+    "rate_sweep",
+    "reached_pixels",
+    "receptive_field_growth",
+    "residual_histogram",
+    "roofline",
+    "run_curves",
+    "score_by_depth",
+    "signed_picture",
+    "slip_costs",
+    "spectra",
+    "table1_curves",
+]

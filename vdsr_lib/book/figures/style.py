@@ -1,0 +1,137 @@
+"""How the book's figures look: the style, the figure class, and what every figure is made with.
+
+The style is put on inside each function and taken off again, so importing or calling leaves matplotlib's settings as
+they were. A figure shows itself in a notebook as vectors, and carries its text alternative in `.alt`.
+"""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+# Okabe and Ito's palette, told apart by every kind of colour vision; the order keeps neighbours far apart.
+COLORS = {
+    "blue": "#0072B2",
+    "orange": "#D55E00",
+    "green": "#009E73",
+    "purple": "#CC79A7",
+    "yellow": "#E69F00",
+    "sky": "#56B4E9",
+    "black": "#000000",
+    "grey": "#767676",
+}
+
+
+MARKS = "osD^v<>"
+
+# The figures are as wide as a phone can show with letters still large enough to read: 5.4 inches, 11 points.
+WIDTH = 5.4
+
+
+STYLE: dict[str, Any] = {
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "font.family": "DejaVu Sans",
+    "font.size": 11,
+    "axes.titlesize": 11,
+    "axes.labelsize": 11,
+    "axes.facecolor": "white",
+    "axes.edgecolor": "#444444",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.prop_cycle": "cycler('color', ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000'])",
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.8,
+    "lines.linewidth": 2,
+    "lines.markersize": 6,
+    "legend.frameon": False,
+    "legend.fontsize": 10,
+    "xtick.labelsize": 10,
+    "ytick.labelsize": 10,
+    "image.cmap": "cividis",
+    "image.interpolation": "none",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "vdsr",
+}
+
+
+@contextmanager
+def book_style() -> Iterator[None]:
+    """The book's matplotlib settings, for the time of a `with` block."""
+    with rc_context(STYLE):  # type: ignore[arg-type]
+        yield
+
+
+class BookFigure(Figure):
+    """A matplotlib figure that belongs to no window, and shows itself as SVG.
+
+    Attributes:
+        alt: what the figure shows, in words.
+        text_as: how letters are written: `"path"`, as drawn here, or `"none"`, in the reader's own font.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any):
+        super().__init__(*arguments, **options)
+        self.alt = ""
+        self.text_as = "path"
+        FigureCanvasSVG(self)
+
+    def _repr_svg_(self) -> str:
+        file = io.StringIO()
+        # Without a date the same figure is the same file.
+        empty = {"Date": None, "Creator": None, "Format": None, "Type": None}
+        with book_style(), rc_context({"svg.fonttype": self.text_as}):
+            self.savefig(file, format="svg", metadata=empty)
+        return file.getvalue()
+
+
+def drawn(function: Callable[..., BookFigure]) -> Callable[..., BookFigure]:
+    @wraps(function)
+    def styled(*arguments: Any, **options: Any) -> BookFigure:
+        with book_style():
+            return function(*arguments, **options)
+
+    return styled
+
+
+def slider_figure(height: float, margins: tuple[float, float, float, float]) -> BookFigure:
+    """A figure that is one of many under a slider: small, quick to draw, and its axes stay where they are.
+
+    Args:
+        height: in inches.
+        margins: left, bottom, right, top, in inches.
+    """
+    figure = BookFigure(figsize=(WIDTH, height), layout="none")
+    left, bottom, right, top = margins
+    figure.subplots_adjust(left / WIDTH, bottom / height, 1 - right / WIDTH, 1 - top / height)
+    figure.text_as = "none"
+    return figure
+
+
+def new_figure(
+    rows: int = 1, columns: int = 1, *, height: float = 3.2, **options: Any
+) -> tuple[BookFigure, np.ndarray]:
+    figure = BookFigure(figsize=(WIDTH, height))
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def wrapped(text: str, width: int) -> str:
+    return "\n".join(textwrap.wrap(text, width))
+
+
+def draw_levels(ax: Axes, level: Mapping[str, float] | None) -> None:
+    for label, at in (level or {}).items():
+        ax.axhline(at, color="#767676", linewidth=1.2, linestyle=(0, (1, 1)), label=label)
