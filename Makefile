@@ -7,14 +7,17 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+# The oldest releases have wheels for Python 3.11. An old torch is a large download: PINS= asks for that too.
+LOWEST := .venv-lowest
+PINS ?= constraints.txt
 # What `make test` leaves to `make test-all`.
 QUICK := not slow and not gpu and not site and not full
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-all test-full lint serve bench reproduce address clean
+.PHONY: help book test test-lowest test-all test-full lint serve bench reproduce address clean
 
 help: ## say what there is
-	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 book: $(VENV)/.installed node_modules/.installed ## run what changed in the notebooks, build the site into _build/html
 	$(BIN)/python -m data_scripts.book --profile $(PROFILE) --jobs $(JOBS)
@@ -43,15 +46,18 @@ reproduce: $(VENV)/.installed ## go on with the stored runs (hours to days), the
 	$(BIN)/python -m data_scripts.readme
 	$(if $(RUN),,$(MAKE) test-full)
 
+test-lowest: $(LOWEST)/.installed ## what `make test` runs, on the oldest releases that pyproject.toml admits, but for torch
+	$(LOWEST)/bin/python -m pytest -n $(JOBS) -m "$(QUICK)"
+
 test-full: $(VENV)/.installed ## run the notebooks with the paper's own settings, and compare what they claim
 	$(BIN)/python -m pytest -m full -n $(JOBS) tests/notebooks
 
 address: $(VENV)/.installed ## write the repository's public address everywhere: make address URL=https://github.com/you/repo
 	$(BIN)/python -m data_scripts.address $(URL)
 
-clean: ## remove what was built; .venv and node_modules stay, `make clean ALL=1` removes them too
+clean: ## remove what was built; the environments and node_modules stay, `make clean ALL=1` removes them too
 	rm -rf _build build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
-	$(if $(ALL),rm -rf $(VENV) node_modules)
+	$(if $(ALL),rm -rf $(VENV) $(LOWEST) node_modules)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -66,6 +72,14 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.installed-site: $(VENV)/.installed
 	$(PIP) -c constraints.txt -e '.[site]'
+	@touch $@
+
+$(LOWEST)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) uv
+	$(BIN)/python -m uv venv --quiet --clear --seed --python 3.11 $(LOWEST)
+	$(BIN)/python -m uv pip compile --quiet --resolution lowest-direct --python $(LOWEST)/bin/python \
+	  $(addprefix -c ,$(PINS)) --extra book --extra tests pyproject.toml --output-file $(LOWEST)/lowest.txt
+	$(LOWEST)/bin/python -m pip --disable-pip-version-check install --quiet -c $(LOWEST)/lowest.txt -e '.[book,tests]'
 	@touch $@
 
 node_modules/.installed: package.json package-lock.json | $(VENV)/.installed
