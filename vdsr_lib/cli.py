@@ -9,6 +9,7 @@ import argparse
 import hashlib
 import io
 import json
+import logging
 import os
 import platform
 import shlex
@@ -16,8 +17,8 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -55,7 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             if not sys.warnoptions:  # `python -W` shows them
                 warnings.simplefilter("ignore")
-            status = options.run(options)
+            with _only_our_words():
+                status = options.run(options)
             sys.stdout.flush()
             return status
     except VdsrError as error:
@@ -74,6 +76,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, MemoryError) or "memory" in str(error).lower():
             return _fail("out of memory" + ("; try a smaller --tile" if "tile" in options else ""))
         raise
+
+
+@contextmanager
+def _only_our_words() -> Iterator[None]:
+    """Within, stderr is ours alone: of broken files write also Pillow's log, and libraries in C past Python."""
+    with _file_2_closed(), _log_unheard():
+        yield
+
+
+@contextmanager
+def _log_unheard() -> Iterator[None]:
+    handler = logging.NullHandler()
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+
+@contextmanager
+def _file_2_closed() -> Iterator[None]:
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no stderr
+        yield
+        return
+    stream = sys.stderr
+    ours = isinstance(stream, io.TextIOWrapper) and stream.fileno() == 2
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        if ours:
+            sys.stderr = io.TextIOWrapper(io.FileIO(kept, "w", closefd=False), stream.encoding, stream.errors,
+                                          write_through=True)  # fmt: skip
+        yield
+    finally:
+        sys.stderr = stream
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 # --- the commands ------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import math
 import os
 import re
@@ -425,9 +424,6 @@ def _decode_16_bit_colour(path: Path, content: bytes | None, kind: str) -> tuple
     """`(pixels as they lie in the file, its orientation)`; a PNG's orientation is not looked for."""
     imagecodecs, tifffile = _codecs(path)
     orientation = 1
-    logger = logging.getLogger("tifffile")
-    before = logger.disabled
-    logger.disabled = True  # what is wrong with a file is said once, by us
     try:
         if kind == "PNG":
             pixels = imagecodecs.png_decode(path.read_bytes() if content is None else content)
@@ -450,8 +446,6 @@ def _decode_16_bit_colour(path: Path, content: bytes | None, kind: str) -> tuple
                     raise ImageError(f"{path}: its 16-bit colour is multiplied with alpha, wanted it plain")
     except (RuntimeError, ValueError, OSError, LookupError, TypeError, struct.error) as error:
         raise ImageError(f"{path}: cannot be read as 16-bit colour ({_reason(error)})") from None
-    finally:
-        logger.disabled = before
     if pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[2] not in (2, 3, 4):
         raise ImageError(f"{path}: holds {pixels.dtype} {pixels.shape}, wanted 16-bit RGB or RGBA")
     return pixels, orientation
