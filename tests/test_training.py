@@ -316,6 +316,45 @@ def test_bf16_stays_close_to_fp32(patches):
     assert 0 < (weights(full.model) - weights(half.model)).norm() < 0.5 * moved
 
 
+def test_fp16_stays_close_to_fp32_and_clips_what_was_scaled_down_again(patches):
+    config = replace(SGD, steps=12)
+    full, half = (train(small_net(), patches, replace(config, precision=p)) for p in ("fp32", "fp16"))
+    assert weights(half.model).dtype == torch.float32
+    moved = (weights(full.model) - weights(small_net())).norm()
+    assert 0 < (weights(full.model) - weights(half.model)).norm() < 0.03 * moved
+    # Clipped before it was scaled down, each element would stand at the bound.
+    for a, b in zip(full.history, half.history, strict=True):
+        assert b["clipped_share"] == pytest.approx(a["clipped_share"], abs=0.03)
+        assert b["loss"] == pytest.approx(a["loss"], rel=0.02)
+
+
+def test_fp16_leaves_out_a_step_that_overflows_and_remembers_its_scale(patches, tmp_path):
+    config, path = replace(SGD, steps=3, precision="fp16"), tmp_path / "run.safetensors"
+    seen = []
+
+    def overflow(state):
+        if state.step == 1:
+            state.scaler.update(1e30)
+        seen.append((state.scaler.get_scale(), weights(state.model).clone()))
+
+    train(small_net(), patches, config, [overflow, Checkpointer(path, seconds=0)])
+    assert torch.equal(seen[0][1], seen[1][1])
+    assert seen[1][0] == pytest.approx(5e29)
+    fresh = train(small_net(), patches, replace(config, steps=1))
+    with pytest.raises(TrainingError, match="steps"):
+        load_checkpoint(path, fresh)
+    fresh = train(small_net(), patches, config)
+    load_checkpoint(path, fresh)
+    assert fresh.scaler.get_scale() == seen[2][0]
+
+
+def test_auto_precision_takes_fp16_where_a_card_has_no_bf16(monkeypatch):
+    cuda = torch.device("cuda")
+    for major, wanted in ((6, "fp32"), (7, "fp16"), (8, "bf16"), (9, "bf16")):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _, major=major: (major, 5))
+        assert resolve_precision("auto", cuda) == wanted
+
+
 CHILD = textwrap.dedent(
     """
     import sys, torch

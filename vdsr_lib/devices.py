@@ -1,16 +1,17 @@
-"""What a device multiplies in: fp32, TF32 or bf16, whichever it has units for, or fp32 and no less."""
+"""What a device multiplies in: fp32, TF32, bf16 or fp16, whichever it has units for."""
 
 from __future__ import annotations
 
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
 
-PRECISIONS = {"fp32": "32-true", "tf32": "32-true", "bf16": "bf16-mixed"}
-"""Names of precisions, and what Lightning Fabric calls them."""
+PRECISIONS = {"fp32": "32-true", "tf32": "32-true", "bf16": "bf16-mixed", "fp16": "32-true"}
+"""Names of precisions, and what Lightning Fabric is asked for. The loop itself casts to fp16, for it has to unscale
+the gradients before it clips them."""
 
 
 def resolve_precision(precision: str, device: torch.device) -> str:
@@ -18,11 +19,18 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     if precision != "auto":
         return precision
     if device.type == "cuda":
-        return "bf16" if torch.cuda.get_device_capability(device)[0] >= 8 else "fp32"
+        # Ampere and later have bf16 units; Volta and Turing, such as the T4 of free notebooks, have fp16 units alone.
+        major = torch.cuda.get_device_capability(device)[0]
+        return "bf16" if major >= 8 else "fp16" if major == 7 else "fp32"
     if device.type == "cpu":
         flags = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
         return "bf16" if flags.get("avx512_bf16") or flags.get("amx_bf16") else "fp32"
     return "fp32"
+
+
+def fp16(used: bool, device: torch.device) -> AbstractContextManager:
+    """Within it, convolutions and products are done in fp16, from fp32 weights; nothing changes unless `used`."""
+    return torch.autocast(device.type, torch.float16) if used else nullcontext()
 
 
 @contextmanager

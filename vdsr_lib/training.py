@@ -27,7 +27,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from .clipping import clip_by_norm_, clip_by_value_
-from .devices import PRECISIONS, machine, resolve_precision, tf32
+from .devices import PRECISIONS, fp16, machine, resolve_precision, tf32
 from .errors import DivergedError, InputError, TrainingError
 from .images import write_atomically
 from .muon import Muon
@@ -72,9 +72,11 @@ class TrainingConfig:
         augment: turn and flip each sample at random (the paper's table 3 does).
         last_layer_factor: learning rate of the last layer relative to the others; SRCNN's is 0.1.
         ema: decay of a moving average of the weights, in [0, 1); 0 keeps none (the paper).
-        precision: `"fp32"`, `"tf32"` (CUDA; the same as fp32 elsewhere), `"bf16"`, or `"auto"`: bf16
-            where the processor or card has units for it, else fp32. Without such units bf16 is
-            emulated, and was measured 12 times slower than fp32.
+        precision: `"fp32"`, `"tf32"` (CUDA; the same as fp32 elsewhere), `"bf16"`, `"fp16"`, or `"auto"`: bf16
+            where the processor or card has units for it, fp16 on cards that have units for that alone
+            (Volta, Turing), else fp32. Without such units bf16 is emulated, and was measured 12 times
+            slower than fp32. In fp16 the loss is scaled up for the backward pass, and the gradients are
+            scaled down again before they are clipped; a step whose gradients overflow is left out.
         seed: of the batches' order and of the augmentation. The network is initialised by its maker.
         log_every: steps between two entries of the history.
     """
@@ -152,6 +154,7 @@ class TrainingState:
         ema: averaged weights by name, empty unless `config.ema` > 0.
         stretches: one entry per session of the run: from_step, to_step, precision, machine, torch_version, and
             what the caller of `train` said of it.
+        scaler: of the loss in fp16; it does nothing in other precisions.
         is_main: this is the process that logs and writes.
     """
 
@@ -165,6 +168,7 @@ class TrainingState:
     history: list[dict[str, Any]] = field(default_factory=list)
     ema: dict[str, Tensor] = field(default_factory=dict)
     stretches: list[dict[str, Any]] = field(default_factory=list)
+    scaler: torch.amp.GradScaler = field(default_factory=lambda: torch.amp.GradScaler("cpu", enabled=False))
     is_main: bool = True
 
     @property
@@ -308,11 +312,13 @@ def train(
 
     state = TrainingState(model, config, optimizer, config.total_steps(len(patches)), len(patches))
     state.is_main = fabric.is_global_zero
+    precision = resolve_precision(config.precision, fabric.device)
+    # The loss is a sum over pixels, so its gradients need little scaling; the usual 2¹⁶ would overflow at the start.
+    state.scaler = torch.amp.GradScaler(fabric.device.type, init_scale=2.0**8, enabled=precision == "fp16")
     if config.ema:
         state.ema = {name: t.detach().clone() for name, t in model.state_dict().items()}
     if resume is not None and Path(resume).exists():
         load_checkpoint(resume, state)
-    precision = resolve_precision(config.precision, fabric.device)
     if not state.finished:
         state.stretches.append(
             {
@@ -359,10 +365,12 @@ def run_steps(
 
         index, symmetry = batch_indices(config, state.samples, state.step)
         x, y = patches.batch(index[share], None if symmetry is None else symmetry[share])
-        prediction = network(x)  # (B, 1, P, P)
+        with fp16(state.scaler.is_enabled(), fabric.device):
+            prediction = network(x)  # (B, 1, P, P)
         loss = residual_loss(prediction, y, config.loss)
         state.optimizer.zero_grad()
-        fabric.backward(loss)
+        fabric.backward(state.scaler.scale(loss))
+        state.scaler.unscale_(state.optimizer)
 
         # Clip the plain gradient, before the optimiser adds weight decay and momentum to it.
         clipped = torch.zeros(())
@@ -370,7 +378,8 @@ def run_steps(
             clipped = clip_by_value_(parameters, config.theta, rate)
         elif config.clip == "norm":
             clipped = (clip_by_norm_(parameters, config.max_norm) > config.max_norm).float()
-        state.optimizer.step()
+        state.scaler.step(state.optimizer)
+        state.scaler.update()
         weights = model.state_dict()
         for name, average in state.ema.items():
             average.lerp_(weights[name], 1 - config.ema)
@@ -448,6 +457,7 @@ def save_checkpoint(state: TrainingState, path: str | os.PathLike) -> None:
                 "seconds": state.seconds,
                 "history": state.history,
                 "stretches": state.stretches,
+                "scaler": state.scaler.state_dict(),
             }
         )
     }
@@ -506,6 +516,8 @@ def load_checkpoint(path: str | os.PathLike, state: TrainingState) -> None:
     state.step, state.seconds, state.history = run["step"], run["seconds"], run["history"]
     # Checkpoints of the first edition have no stretches: their record says on what they ran.
     state.stretches = run.get("stretches", [])
+    if state.scaler.is_enabled() and run.get("scaler"):
+        state.scaler.load_state_dict(run["scaler"])
 
 
 # --- callbacks ---------------------------------------------------------------------------------------
