@@ -293,6 +293,38 @@ def check_03d(answer: Callable[[], Any]) -> None:
     _right("03d", "That is what SRCNN has to learn before anything else. VDSR has it from the start.")
 
 
+def check_03e(answer: Any) -> None:
+    """An `SRCNN` 9-1-5, trained from the identity until it beats bicubic interpolation at ×3."""
+    import torch
+    from skimage import data
+
+    from .degradation import degrade
+    from .evaluation import predict_luma
+    from .models import SRCNN
+
+    network = _answered("03e", answer)
+    if not isinstance(network, SRCNN):
+        raise _wrong("03e", f"a trained SRCNN is wanted, got {type(network).__name__}.")
+    if tuple(network.kernels) != (9, 1, 5):
+        raise _wrong("03e", "kernels of 9, 1 and 5 are wanted: a net of 1 × 1 sees one pixel, and can sharpen nothing.")
+    truth = data.camera()[100:220, 180:300].astype(float)
+    given = degrade(truth, 3).interpolated
+    cut = np.s_[3:-3, 3:-3]
+
+    def psnr(image: np.ndarray) -> float:
+        return metrics.psnr(image[cut], truth[cut])
+
+    with torch.no_grad():
+        gain = psnr(predict_luma(network, given)) - psnr(given)
+    words = f"it stands {abs(gain):.2f} dB {'above' if gain > 0 else 'below'} bicubic interpolation"
+    if abs(gain) < 0.02:
+        raise _wrong("03e", f"{words}: it has not moved from the identity. Where all weights but two channels' are "
+                     "zero, no gradient reaches them: add small random weights.")  # fmt: skip
+    if gain < 0.1:
+        raise _wrong("03e", f"{words}, wanted 0.1 dB above it. Begin at the identity, and mind the rate.")
+    _right("03e", f"From the identity {words}.".replace("it stands", "it ends up"))
+
+
 # --- chapter 4 ---------------------------------------------------------------------------------------
 
 

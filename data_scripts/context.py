@@ -1,0 +1,147 @@
+"""How much context a network needs: `python -m data_scripts.context [--methods authors vdsr-291]`.
+
+One record for each method, `context-METHOD.json`; chapter 2 shows them. At some steep places of a picture the network
+gets a window only, of growing side, and restores the pixel in its middle. Around the window stand zeros, or the window
+mirrored: the first also shocks a network that has never seen such an edge, the second only takes context away.
+On two cores a method takes some minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from vdsr_lib import datasets, pretrained, runs
+from vdsr_lib.degradation import degrade, modcrop
+from vdsr_lib.devices import machine
+from vdsr_lib.errors import VdsrError
+from vdsr_lib.images import luma
+from vdsr_lib.models import VDSR
+
+from .reproduce import ASSETS, commit
+
+METHODS = ("authors", "vdsr-291")
+PICTURES = {"cat": ("embedded", "chelsea"), "butterfly": ("Set5", "butterfly")}
+WIDTHS = (1, 3, 5, 7, 9, 13, 17, 25, 33, 41)
+SURROUNDINGS = ("mirrored", "zeros")
+SCALE, SPOTS, DRAWS = 3, 200, 400
+
+
+def steep_places(interpolated: np.ndarray, margin: int = 20, spots: int = SPOTS) -> np.ndarray:
+    """`(spots, 2)` rows and columns, evenly taken from the steepest 3 % of a picture; the same each time."""
+    slope = np.hypot(*np.gradient(interpolated))[margin:-margin, margin:-margin]
+    rising = np.argsort(slope, axis=None, kind="stable")[-3 * slope.size // 100 :]
+    rising = rising[np.linspace(0, len(rising) - 1, spots).round().astype(int)]
+    return np.stack(np.unravel_index(rising, slope.shape), axis=1) + margin
+
+
+@torch.inference_mode()
+def restored(
+    network: VDSR, interpolated: np.ndarray, spots: np.ndarray, width: int, surroundings: str = "zeros"
+) -> np.ndarray:
+    """What a network restores at some pixels when it is given only a window around each.
+
+    Args:
+        network: with the sum.
+        interpolated: `(H, W)` on the 8-bit scale.
+        spots: `(N, 2)` rows and columns, no nearer to the border than half the window.
+        width: side of the window, odd.
+        surroundings: `"zeros"`, or `"mirrored"`: the window is mirrored until it fills the network's field.
+
+    Returns: `(N,)` on the 8-bit scale.
+    """
+    half = width // 2
+    cut = np.stack([interpolated[r - half : r + half + 1, c - half : c + half + 1] for r, c in spots]) / 255
+    if surroundings == "zeros":
+        out = network(torch.tensor(cut, dtype=torch.float32)[:, None])
+        return 255 * out[:, 0, half, half].double().numpy()
+    if width < 2 * network.depth + 1:
+        more = network.depth - half
+        cut = np.pad(cut, ((0, 0), (more, more), (more, more)), mode="symmetric")
+    elif width > 2 * network.depth + 1:
+        less = half - network.depth
+        cut = cut[:, less:-less, less:-less]
+    middle = cut.shape[1] // 2
+    z = torch.tensor(cut, dtype=torch.float32)[:, None]
+    for k, conv in enumerate(network.convs):  # without padding: one pixel is left, which has seen all of it
+        assert isinstance(conv, nn.Conv2d)
+        z = F.conv2d(torch.relu(z) if k else z, conv.weight, conv.bias)
+    return 255 * (cut[:, middle, middle] + z[:, 0, 0, 0].double().numpy())
+
+
+def gain(bicubic: np.ndarray, errors: np.ndarray) -> dict[str, float]:
+    """The gain over bicubic in dB, from squared errors of each place; `low` and `high` hold 16 to 84 % of resamples."""
+    drawn = np.random.default_rng(0).integers(len(errors), size=(DRAWS, len(errors)))
+    again = 10 * np.log10(bicubic[drawn].mean(1) / errors[drawn].mean(1))
+    low, high = np.quantile(again, [0.16, 0.84])
+    whole = 10 * np.log10(bicubic.mean() / errors.mean())
+    return {"gain": round(float(whole), 4), "low": round(float(low), 4), "high": round(float(high), 4)}
+
+
+def record(method: str, folder: Path = ASSETS / "runs", *, widths: Sequence[int] = WIDTHS) -> runs.RunRecord:
+    """Measure one method, and store the record: its curve has one entry per picture, surroundings and window.
+
+    Errors: `WeightsError` or `DataError` when weights or pictures cannot be had.
+    """
+    network = pretrained.load(method).eval()
+    assert isinstance(network, VDSR)
+    start = time.perf_counter()
+    curve = []
+    for picture, (set_name, name) in PICTURES.items():
+        images = datasets.load_set(set_name)
+        image = next(image for key, image in images.items() if key.startswith(name))
+        high_res = modcrop(luma(image), SCALE)
+        interpolated = degrade(high_res, SCALE).interpolated
+        spots = steep_places(interpolated)
+        truth, before = (plane[tuple(spots.T)] for plane in (high_res, interpolated))
+        for surroundings in SURROUNDINGS:
+            for width in widths:
+                values = restored(network, interpolated, spots, width, surroundings)
+                entry = gain((before - truth) ** 2, (values - truth) ** 2)
+                curve.append({"picture": picture, "surroundings": surroundings, "width": width, **entry})
+                print(method, curve[-1], flush=True)
+    result = runs.RunRecord(
+        f"context-{method}",
+        "done",
+        model=pretrained.model_spec(network),
+        protocol="float",
+        curve=curve,
+        seconds=round(time.perf_counter() - start, 2),
+        machine=machine(),
+        precision="float32",
+        torch_version=torch.__version__,
+        commit=commit(),
+        command=f"python -m data_scripts.context --methods {method}",
+        finished=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        notes=f"Gain over bicubic (dB) at {SPOTS} of the steepest places, x{SCALE}, by side of the window.",
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    runs.write_run(result, folder / f"{result.name}.json")
+    return result
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line: measure, store, and print."""
+    parser = argparse.ArgumentParser(prog="python -m data_scripts.context", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--methods", nargs="+", default=METHODS)
+    parser.add_argument("--out", type=Path, default=ASSETS / "runs", help="folder of the records")
+    arguments = parser.parse_args(argv)
+    try:
+        for method in arguments.methods:
+            record(method, arguments.out)
+    except VdsrError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
