@@ -1,17 +1,21 @@
 """The self-checks of chapters 1 and 2: right answers pass, blanks and the usual wrong ones fail with a hint."""
 
 import math
+import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from skimage import data
 
 from vdsr_lib import metrics
 from vdsr_lib.book import exercises
 from vdsr_lib.book.exercises import WrongAnswer
+from vdsr_lib.evaluation import PROTOCOLS, score
 from vdsr_lib.receptive_field import Layer, field
-from vdsr_lib.resize import axis_weights
+from vdsr_lib.resize import axis_weights, imresize
 
-CHECKS = [f"check_{n}{k}" for n in ("01", "02") for k in "abcd"]
+CHECKS = [f"check_{n}{k}" for n, letters in (("01", "abcdefg"), ("02", "abcde")) for k in letters]
 
 
 @pytest.mark.parametrize("blank", [..., None])
@@ -21,7 +25,7 @@ def test_a_blank_is_not_an_answer(name, blank):
         getattr(exercises, name)(blank)
 
 
-@pytest.mark.parametrize("name", ["check_01b", "check_01c", "check_02b"])
+@pytest.mark.parametrize("name", ["check_01b", "check_01c", "check_01g", "check_02b"])
 def test_a_function_that_is_a_blank_is_not_an_answer(name):
     with pytest.raises(WrongAnswer, match="no answer yet"):
         getattr(exercises, name)(lambda *_: ...)
@@ -33,8 +37,8 @@ def test_a_number_is_no_function(name):
         getattr(exercises, name)(3)
 
 
-@pytest.mark.parametrize("name", ["check_01a", "check_02a", "check_02d"])
-@pytest.mark.parametrize("answer", ["six", float("nan"), float("inf"), [1, 2]])
+@pytest.mark.parametrize("name", ["check_01a", "check_01f", "check_02a", "check_02d", "check_02e"])
+@pytest.mark.parametrize("answer", ["six", "6.02", [6.02], float("nan"), float("inf"), [1, 2]])
 def test_words_are_no_numbers(name, answer):
     with pytest.raises(WrongAnswer, match="number is wanted"):
         getattr(exercises, name)(answer)
@@ -47,13 +51,15 @@ def test_a_hint_is_shown_without_a_traceback():
     assert line == f"✗ {caught.value}"
 
 
-@pytest.mark.parametrize("answer", [20 * math.log10(2), 6.02, np.float32(6.0206)])
+@pytest.mark.parametrize("answer", [20 * math.log10(2), 6.02, 6, 6.0, np.float32(6.0206)])
 def test_01a_right(answer, capsys):
     exercises.check_01a(answer)
     assert capsys.readouterr().out.startswith("✓ 01a is right")
 
 
-@pytest.mark.parametrize(("answer", "hint"), [(3.01, "mean squared"), (6.1, "log10"), (-6.02, "log10")])
+@pytest.mark.parametrize(
+    ("answer", "hint"), [(3.01, "mean squared"), (6.1, "log10"), (-6.02, "wrong sign"), (2, "log10")]
+)
 def test_01a_wrong(answer, hint):
     with pytest.raises(WrongAnswer, match=hint):
         exercises.check_01a(answer)
@@ -84,6 +90,21 @@ def peak_of_one(output, truth, border):
     return my_psnr(output, truth, border) - 20 * np.log10(255)
 
 
+def with_peak(peak):
+    def score(output, truth, border):
+        return my_psnr(output, truth, border) + 20 * np.log10(float(peak(output, truth)) / 255)
+
+    return score
+
+
+def empty_at_border_0(output, truth, border):
+    inner = np.s_[border:-border, border:-border]
+    error = output[inner].astype(float) - truth[inner].astype(float)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return 10 * np.log10(255**2 / np.mean(error**2))
+
+
 def spoils(output, truth, border):
     score = my_psnr(output, truth, border)
     output[...] = 0
@@ -96,7 +117,11 @@ def spoils(output, truth, border):
         (wraps_around, "uint8"),
         (cuts_nothing, "border of 3"),
         (cuts_two_sides, "border of 3"),
-        (peak_of_one, "wanted .* dB"),
+        (peak_of_one, "has 1 as its peak"),
+        (with_peak(lambda output, truth: truth.max()), "truth's largest value"),
+        (with_peak(lambda output, truth: np.ptp(truth)), "truth's range"),
+        (empty_at_border_0, "is empty"),
+        (lambda output, truth, border: 30.0, "wanted .* dB"),
     ],
 )
 def test_01b_wrong(function, hint):
@@ -143,16 +168,70 @@ def test_01d_names_each_report():
         exercises.check_01d(exercises.MYSTERY | {"B": "authors"})
     with pytest.raises(WrongAnswer, match="keys"):
         exercises.check_01d({"A": "rgb"})
+    with pytest.raises(WrongAnswer, match="no key of PROTOCOLS"):
+        exercises.check_01d({letter: PROTOCOLS[name].summary for letter, name in exercises.MYSTERY.items()})
 
 
 def test_01d_can_be_solved_by_scoring():
-    from skimage import data
-
-    from vdsr_lib.evaluation import PROTOCOLS, score
-
     scores = {name: score(data.chelsea(), 3, None, name).psnr for name in PROTOCOLS}
     nearest = {k: min(scores, key=lambda n: abs(scores[n] - v)) for k, v in exercises.mystery_01d().items()}
     exercises.check_01d(nearest)
+
+
+RIGHT = PROTOCOLS["authors"]
+
+
+def test_01e_right(capsys):
+    exercises.check_01e(
+        {"no clamp": replace(RIGHT, clamp_input=False), "kernel": replace(RIGHT, kernel="bicubic-0.75")}
+    )
+    assert "no clamp +0.00 dB, kernel +0." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        ({"no clamp": replace(RIGHT, clamp_input=False)}, "two protocols"),
+        ({"a": "rgb", "b": "float"}, "two protocols"),
+        ({"a": replace(RIGHT, clamp_input=False), "b": PROTOCOLS["no-antialias"]}, "changes 6 fields"),
+        ({"a": replace(RIGHT, clamp_input=False), "b": replace(RIGHT, summary="mine")}, r"changes 0 fields \(none"),
+        ({"a": replace(RIGHT, round_output=False), "b": replace(RIGHT, clamp_input=False)}, "one of PROTOCOLS already"),
+        ({"a": replace(RIGHT, clamp_input=False), "b": replace(RIGHT, clamp_input=False)}, "same as another"),
+    ],
+)
+def test_01e_wrong(answer, hint):
+    with pytest.raises(WrongAnswer, match=hint):
+        exercises.check_01e(answer)
+
+
+def test_01f():
+    for right in (8 / 9, 0.889, 0.89):
+        exercises.check_01f(right)
+    for wrong, hint in ((1 / 9, "stays"), (2 / 3, "single row"), (88.9, "between 0 and 1"), (0.75, "pixels")):
+        with pytest.raises(WrongAnswer, match=hint):
+            exercises.check_01f(wrong)
+
+
+def twin(image, scale):
+    wave = 20 * np.cos(np.add.outer(np.arange(image.shape[0]), 2 * np.arange(image.shape[1])))
+    return image + wave - seen(wave, scale)
+
+
+def seen(image, scale):
+    R, C = (axis_weights(n, n // scale).matrix() for n in image.shape)
+    return np.linalg.pinv(R) @ R @ image @ (np.linalg.pinv(C) @ C).T
+
+
+def test_01g():
+    exercises.check_01g(twin)
+    for wrong, hint in (
+        (lambda image, scale: image, "itself"),
+        (lambda image, scale: image + 5, "differ by up to 5"),
+        (lambda image, scale: image[::-1], "visible part"),
+        (lambda image, scale: imresize(image, 1 / scale), "has the shape"),
+    ):
+        with pytest.raises(WrongAnswer, match=hint):
+            exercises.check_01g(wrong)
 
 
 def test_02a():
@@ -170,12 +249,25 @@ def test_02b_right():
     exercises.check_02b(side)
 
 
+def with_slip(**slip):
+    return lambda layers: exercises._chain_side(layers, **slip)
+
+
+def test_02b_slips_are_slips_of_the_right_recursion():
+    assert with_slip()([(3, 2, 1), (5, 2, 3), (2, 1, 2)]) == side([(3, 2, 1), (5, 2, 3), (2, 1, 2)])
+
+
 @pytest.mark.parametrize(
     ("function", "hint"),
     [
-        (lambda layers: 1 + sum(k - 1 for k, _, _ in layers), "apart"),
+        (lambda layers: 1 + sum(k - 1 for k, _, _ in layers), "wanted 13|wanted 9"),
         (lambda layers: sum(k for k, _, _ in layers), "wanted 13"),
-        (lambda layers: 1 + sum((k - 1) * d for k, _, d in layers), "behind it"),
+        (lambda layers: 1 + sum((k - 1) * d for k, _, d in layers), "that is the jump"),
+        (with_slip(dilated=False), "apart|taps"),
+        (with_slip(jumps="last"), "multiplies up"),
+        (with_slip(jumps="early"), "behind it"),
+        (with_slip(gaps=0), "gaps"),
+        (with_slip(start=0), "start at 1"),
     ],
 )
 def test_02b_wrong(function, hint):
@@ -183,7 +275,7 @@ def test_02b_wrong(function, hint):
         exercises.check_02b(function)
 
 
-@pytest.mark.parametrize("answer", [[1, 2, 4, 8, 4, 1], (1, 3, 9, 3, 3, 1), [1, 1, 2, 4, 8, 8]])
+@pytest.mark.parametrize("answer", [[1, 2, 4, 8, 4, 1], (1, 3, 9, 3, 3, 1), [1, 1, 2, 4, 8, 4]])
 def test_02c_right(answer):
     exercises.check_02c(answer)
 
@@ -194,6 +286,7 @@ def test_02c_right(answer):
         ([1, 2, 4, 8], "six"),
         ([1, 2, 4, 8, 4, 0], "at least 1"),
         ([1, 1, 1, 1, 1, 1], "span 13"),
+        ([1, 2, 4, 8, 16, 32], "span 127"),
         ([4, 4, 4, 4, 2, 2], "holes"),
         (20, "list of six"),
     ],
@@ -214,7 +307,30 @@ def test_02d_right_by_theory_and_by_experiment():
     exercises.check_02d(np.mean((abs(steps) <= 6).all(axis=0)))
 
 
-@pytest.mark.parametrize(("answer", "hint"), [(0.926, "two"), (0.1, "squared gradient"), (1.0, "squared gradient")])
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [(0.926, "two"), (85.8, "between 0 and 1"), (0.1, "squared gradient"), (1.0, "squared gradient")],
+)
 def test_02d_wrong(answer, hint):
     with pytest.raises(WrongAnswer, match=hint):
         exercises.check_02d(answer)
+
+
+def share(kernel, depth, axes=2):
+    row = np.array([1.0])
+    for _ in range(depth):
+        row = np.convolve(row, np.full(kernel, 1 / kernel))
+    return row[len(row) // 2 - 6 : len(row) // 2 + 7].sum() ** axes
+
+
+def test_02e():
+    exercises.check_02e(share(5, 10))
+    for wrong, hint in (
+        (share(5, 10, axes=1), "one axis"),
+        (share(3, 20), "for 3 × 3"),
+        (share(5, 20), "twenty"),
+        (72.7, "between"),
+        (0.2, "more than 0.02"),
+    ):
+        with pytest.raises(WrongAnswer, match=hint):
+            exercises.check_02e(wrong)

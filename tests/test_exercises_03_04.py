@@ -1,5 +1,7 @@
 """Self-checks of chapters 3 and 4: right answers pass, each known mistake gets its own hint, blanks fail."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -32,6 +34,35 @@ def identity(channels=2):
     return net
 
 
+@torch.no_grad()
+def sharper(sharpen=0.5, kernels=(9, 1, 5)):
+    """The identity plus a part of what it is above its 3×3 mean: what a little training makes of it, set by hand."""
+    net = SRCNN(kernels)
+    for conv in net.convs:
+        conv.weight.zero_()
+    a, b, c = net.convs
+    k = kernels[0] // 2
+    a.weight[0, 0, k, k], a.weight[1, 0, k, k] = 1, -1
+    b.weight[:2, :2, 0, 0] = torch.eye(2)
+    if sharpen:
+        c.weight[0, 0, 1:4, 1:4], c.weight[0, 1, 1:4, 1:4] = -sharpen / 9, sharpen / 9
+    c.weight[0, :2, kernels[2] // 2, kernels[2] // 2] += torch.tensor([1.0, -1.0]) * (1 + sharpen)
+    return net
+
+
+def chain(depth, width, between=torch.nn.Sigmoid, last=False):
+    channels = [1, *[width] * (depth - 1), 1]
+    parts = []
+    for a, b in itertools.pairwise(channels):
+        parts += [torch.nn.Conv2d(a, b, 3, padding=1), between()]
+    return torch.nn.Sequential(*(parts if last else parts[:-1]))
+
+
+def behind_relus(layers, start):
+    found = energies(layers, start)
+    return [e / 2 for e in found[:-1]] + found[-1:]
+
+
 def energies(layers, start, first=1.0):
     found = []
     for k, (n, v) in enumerate(layers):
@@ -62,8 +93,8 @@ def drawn_anew(network, x):
 
 
 RIGHT = {
-    "03a": 57_184, "03b": soft, "03c": ista, "03d": identity,
-    "04a": 2 / 1.04, "04b": energies, "04c": 64, "04d": level,
+    "03a": 57_184, "03b": soft, "03c": ista, "03d": identity, "03e": sharper(),
+    "04a": 2 / 1.04, "04b": energies, "04c": 64, "04d": level, "04e": chain,
 }  # fmt: skip
 WRONG = [
     ("03a", 57_281, "biases"),
@@ -71,17 +102,26 @@ WRONG = [
     ("03a", 5, "kernel height"),
     ("03b", lambda u, t: np.maximum(u - t, 0), "positive side"),
     ("03b", lambda u, t: np.where(np.abs(u) > t, u, 0), "hard"),
-    ("03b", lambda u, t: u, "wanted"),
+    ("03b", lambda u, t: u, "for t = 0.5 and u = −3 it gives −3, wanted −2.5"),
+    ("03b", lambda u, t: u - t * np.sign(u), "for t = 0.5 and u = .* wanted −?0"),
+    ("03b", lambda u, t: np.maximum(0, u - t) + np.maximum(0, -u - t), "come back positive"),
     ("03b", lambda u, t: u[:3], "shape"),
     ("03c", lambda a, p, w, s: ista(a, p, w, 1), "after 2 steps"),
     ("03c", lambda a, p, w, s: p, "12 numbers"),
     ("03d", lambda: identity(1), "negative values"),
     ("03d", lambda: SRCNN(), "for a picture the result"),
+    ("03d", torch.nn.Identity, "an SRCNN is wanted, got Identity"),
+    ("03e", identity(), "kernels of 9, 1 and 5"),
+    ("03e", sharper(0), "has not moved"),
+    ("03e", SRCNN(), "below bicubic"),
+    ("03e", torch.nn.Identity(), "got Identity"),
     ("04a", 2, "ReLU's gain"),
     ("04a", 2 / 1.2, "squared"),
     ("04a", 1, "half of the energy"),
     ("04b", lambda layers, start: energies(layers, start, first=0.5), "before the first"),
     ("04b", lambda layers, start: np.sqrt(energies(layers, start)), "sizes"),
+    ("04b", behind_relus, "after each ReLU"),
+    ("04b", lambda layers, start: start * np.cumprod([n * v for n, v in layers]), "throws away half"),
     ("04b", lambda layers, start: np.ones(len(layers)), "one half"),
     ("04b", lambda layers, start: start, "shape"),
     ("04c", 8, "square"),
@@ -89,6 +129,11 @@ WRONG = [
     ("04d", level_at_once, "layer"),
     ("04d", lambda network, x: None, "layer"),
     ("04d", drawn_anew, "one number"),
+    ("04e", lambda d, w: chain(d, w, torch.nn.ReLU), "ReLUs still"),
+    ("04e", lambda d, w: chain(d, w, last=True), "no sigmoid behind"),
+    ("04e", lambda d, w: chain(d - 1, w), "it has 7"),
+    ("04e", lambda d, w: chain(d, w, torch.nn.Tanh), "not that of its convolutions"),
+    ("04e", lambda d, w: 3, "a network is wanted"),
 ]
 
 

@@ -9,7 +9,9 @@ from vdsr_lib.book.exercises import WrongAnswer
 from vdsr_lib.models import VDSR
 
 
-@pytest.mark.parametrize("name", [f"check_{c}{letter}" for c in ("05", "06") for letter in "abcd"])
+@pytest.mark.parametrize(
+    "name", [f"check_{c}" for c in ("05a", "05b", "05c", "05d", "05e", "05f", "06a", "06b", "06c", "06d")]
+)
 def test_blanks_fail(name):
     with pytest.raises(WrongAnswer, match="no answer yet"):
         getattr(exercises, name)(...)
@@ -21,10 +23,12 @@ def wrong(check, answer, hint):
 
 
 def test_05a(capsys):
-    exercises.check_05a(33.979)
+    for right in (34, 34.0, 33.98, 33.979):
+        exercises.check_05a(right)
     assert "✓ 05a" in capsys.readouterr().out
     wrong(exercises.check_05a, 16.99, "mean \\*square\\*")
     wrong(exercises.check_05a, -33.979, "above zero")
+    wrong(exercises.check_05a, 82.11, "not 255")
     wrong(exercises.check_05a, 30, "residual itself")
 
 
@@ -42,7 +46,9 @@ def test_05b():
     wrong(exercises.check_05b, loss(per=4), "batch is averaged")
     wrong(exercises.check_05b, loss(per=1 / 25), "pixels are summed")
     wrong(exercises.check_05b, loss(sign=-1), "wrong sign")
-    wrong(exercises.check_05b, loss(sign=2), "Differentiate")
+    wrong(exercises.check_05b, loss(sign=2), "cancels the 2")
+    wrong(exercises.check_05b, loss(sign=4), "1/B is missing")
+    wrong(exercises.check_05b, loss(sign=3), "Differentiate")
     wrong(exercises.check_05b, lambda r, p: 1.0, "a loss and a gradient")
     wrong(exercises.check_05b, lambda r, p: (loss()(r, p)[0], 0.0), "shape")
 
@@ -79,6 +85,23 @@ def test_05d():
         return plain
 
     wrong(exercises.check_05d, spoils, "changes the network")
+
+
+def test_05e():
+    exercises.check_05e(100)
+    for answer, hint in ((10, "square"), (0.01, "other way"), (79.4, "20 layers"), (50, "cancels")):
+        wrong(exercises.check_05e, answer, hint)
+
+
+def test_05f(capsys):
+    fall = np.linspace(1, 0.5, 30)
+    exercises.check_05f({"sum": fall, "copy": fall + np.linspace(0, 1, 30)})
+    assert "times the sum's" in capsys.readouterr().out
+    wrong(exercises.check_05f, {"sum": fall, "plain": fall}, "under 'sum' and 'copy'")
+    wrong(exercises.check_05f, {"sum": fall, "copy": fall[:10]}, "20 steps or more")
+    wrong(exercises.check_05f, {"sum": fall, "copy": fall + 3}, "begin alike")
+    wrong(exercises.check_05f, {"sum": fall, "copy": fall}, "trained twice")
+    wrong(exercises.check_05f, {"sum": fall, "copy": np.r_[fall[:-1], np.nan]}, "not finite")
 
 
 def test_06a():

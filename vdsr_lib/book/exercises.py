@@ -38,13 +38,15 @@ def _wrong(exercise: str, hint: str) -> WrongAnswer:
 def _answered(exercise: str, answer: Any) -> Any:
     """The answer, unless it is a blank."""
     if answer is None or answer is Ellipsis:
-        raise _wrong(exercise, "no answer yet; put yours in place of the three dots.")
+        raise _wrong(exercise, "no answer yet; put yours where the three dots are.")
     return answer
 
 
 def _number(exercise: str, answer: Any) -> float:
     try:
         number = float(_answered(exercise, answer))
+        if isinstance(answer, str):
+            raise TypeError
     except (TypeError, ValueError):
         raise _wrong(exercise, f"a number is wanted, got {type(answer).__name__}.") from None
     if not math.isfinite(number):
@@ -66,7 +68,9 @@ def check_01a(answer: float) -> None:
     gain = _number("01a", answer)
     if abs(gain - 10 * math.log10(2)) < 0.02:
         raise _wrong("01a", "that is the gain for half the *mean squared* error. Here its root is halved.")
-    if abs(gain - 20 * math.log10(2)) > 0.02:
+    if abs(gain - 10 * math.log10(1 / 4)) < 0.03 or abs(gain - 10 * math.log10(1 / 2)) < 0.03:
+        raise _wrong("01a", "the right size with the wrong sign: a smaller error means a *higher* PSNR.")
+    if abs(gain - 20 * math.log10(2)) > 0.03:  # 6 dB is right, to the digits that it has
         raise _wrong("01a", "PSNR is 10 log10(255² / MSE). What becomes of MSE when its root is halved?")
     _right("01a", "Each halving of the error is worth as much, wherever you start.")
 
@@ -75,13 +79,22 @@ def check_01b(answer: Callable[[np.ndarray, np.ndarray, int], float]) -> None:
     """A PSNR of one's own, `my_psnr(output, truth, border)`, for uint8 and float images."""
     function = _function("01b", answer)
     rng = np.random.default_rng(1)
-    truth = rng.integers(0, 256, (40, 50)).astype(np.uint8)
+    truth = rng.integers(20, 180, (40, 50)).astype(np.uint8)  # no pixel has the peak, 255
     output = np.clip(truth + rng.normal(0, 9, truth.shape), 0, 255).astype(np.uint8)
-    output[:3], output[:, -3:] = 0, 255  # a bad rim, to tell whether it is cut
+    output[:3], output[:, -3:] = 0, 190  # a bad rim, to tell whether it is cut
     given = output.copy(), truth.copy()
     for border in (0, 3):
         wanted = metrics.psnr(metrics.shave(output, border), metrics.shave(truth, border))
-        floats = _number("01b", function(output.astype(float), truth.astype(float), border))
+        answered = _answered("01b", function(output.astype(float), truth.astype(float), border))
+        if border == 0 and isinstance(answered, float | np.floating) and not math.isfinite(answered):
+            raise _wrong("01b", f"with a border of 0 it gives {answered}: `image[0:-0]` is empty, so nothing is left.")
+        floats = _number("01b", answered)
+        peaks = {"the truth's largest value": given[1].max(), "the output's largest value": given[0].max(),
+                 "the truth's range": np.ptp(given[1]), "1": 1.0}  # fmt: skip
+        for words, peak in peaks.items():
+            if abs(floats - wanted - 20 * math.log10(float(peak) / 255)) < 0.01:
+                raise _wrong("01b", f"that has {words} as its peak. The peak is the largest value that 8 bits can "
+                             "hold, 255, whatever is in this picture.")  # fmt: skip
         if abs(floats - wanted) > 0.01:
             cut = "" if border == 0 else f" with a border of {border}; are all four sides cut?"
             raise _wrong("01b", f"for two test images it gives {floats:.2f} dB, wanted {wanted:.2f} dB{cut or '.'}")
@@ -142,11 +155,84 @@ def check_01d(answer: Mapping[str, str]) -> None:
     named = _answered("01d", answer)
     if not isinstance(named, Mapping) or set(named) != set(MYSTERY):
         raise _wrong("01d", f"a dictionary with the keys {', '.join(MYSTERY)} is wanted.")
+    from ..evaluation import PROTOCOLS
+
+    strange = [name for name in named.values() if name not in PROTOCOLS]
+    if strange:
+        raise _wrong("01d", f"{strange[0]!r} is no key of PROTOCOLS. Keys are short, such as 'float' or 'rgb'.")
     wrong = [letter for letter, name in MYSTERY.items() if named[letter] != name]
     if wrong:
         raise _wrong("01d", f"{len(MYSTERY) - len(wrong)} of {len(MYSTERY)} are right; look again at {wrong[0]}. "
                      "Score the picture by each of PROTOCOLS and compare.")  # fmt: skip
     _right("01d", "A PSNR without its protocol says little.")
+
+
+def check_01e(answer: Mapping[str, Any]) -> None:
+    """Two slips of one's own: `{a name: a Protocol}`, each one step away from the authors', none in `PROTOCOLS`."""
+    from dataclasses import asdict
+
+    from skimage import data
+
+    from ..evaluation import PROTOCOLS, Protocol, score
+
+    given = _answered("01e", answer)
+    if not isinstance(given, Mapping) or len(given) < 2 or not all(isinstance(p, Protocol) for p in given.values()):
+        raise _wrong(
+            "01e", "a dictionary of two protocols is wanted; make each with `replace(PROTOCOLS['authors'], …)`."
+        )
+
+    def settings(protocol: Protocol) -> dict[str, Any]:
+        return {key: value for key, value in asdict(protocol).items() if key not in ("name", "summary")}
+
+    right = settings(PROTOCOLS["authors"])
+    seen = [settings(protocol) for protocol in PROTOCOLS.values()]
+    for name, protocol in given.items():
+        mine = settings(protocol)
+        changed = [key for key in right if mine[key] != right[key]]
+        if len(changed) != 1:
+            raise _wrong("01e", f"{name!r} changes {len(changed)} fields ({', '.join(changed) or 'none'}). Change one, "
+                         "or you cannot say which of them made the difference.")  # fmt: skip
+        if mine in seen:
+            raise _wrong("01e", f"{name!r} is one of PROTOCOLS already, or the same as another of yours.")
+        seen.append(mine)
+    base = score(data.chelsea(), 3, None, "authors").psnr
+    moved = {name: score(data.chelsea(), 3, None, p).psnr - base for name, p in given.items()}
+    words = [f"{name} {round(value, 2) + 0.0:+.2f} dB".replace("-", "−") for name, value in moved.items()]
+    _right("01e", f"On the cat at ×3: {', '.join(words)}.")
+
+
+def check_01f(answer: float) -> None:
+    """The share of all directions that a picture loses when it is made three times smaller."""
+    share = _number("01f", answer)
+    if abs(share - 1 / 9) < 0.006:
+        raise _wrong("01f", "that is the share that stays. What is lost is the rest.")
+    if abs(share - 2 / 3) < 0.01:
+        raise _wrong("01f", "that is for a single row. A picture gets smaller in two directions.")
+    if 1 < share <= 100:
+        raise _wrong("01f", "a share lies between 0 and 1.")
+    if abs(share - 8 / 9) > 0.006:
+        raise _wrong("01f", "as many directions are kept as the small picture has pixels.")
+    _right("01f", "Eight numbers of nine have to be guessed.")
+
+
+def check_01g(answer: Callable[[np.ndarray, int], np.ndarray]) -> None:
+    """`twin(image, scale)`: another picture whose small version is the same."""
+    from ..resize import imresize
+
+    function = _function("01g", answer)
+    rng = np.random.default_rng(17)
+    for scale, shape in ((2, (12, 16)), (3, (18, 15))):
+        image = rng.uniform(60, 200, shape)
+        got = np.asarray(_answered("01g", function(image.copy(), scale)), dtype=float)
+        if got.shape != image.shape:
+            raise _wrong("01g", f"for a picture of {image.shape} the twin has the shape {got.shape}.")
+        apart = float(np.abs(imresize(got, 1 / scale) - imresize(image, 1 / scale)).max())
+        if apart > 1e-6:
+            raise _wrong("01g", f"made {scale} times smaller, the two differ by up to {apart:.3g} grey levels. Add "
+                         "only what R and C cannot see: something minus its visible part.")  # fmt: skip
+        if float(np.abs(got - image).max()) < 1:
+            raise _wrong("01g", "that is the picture itself, to less than one grey level. A twin must look different.")
+    _right("01g", "No method can tell the two apart from the small picture.")
 
 
 # --- chapter 2 ---------------------------------------------------------------------------------------
@@ -173,20 +259,41 @@ def check_02b(answer: Callable[[Sequence[tuple[int, int, int]]], int]) -> None:
         [(3, 2, 1), (3, 1, 1)],
     ]
     chains += [[tuple(map(int, rng.integers(1, 5, 3))) for _ in range(5)] for _ in range(20)]
-    for chain in chains:
-        wanted = field([Layer(k, s, d) for k, s, d in chain]).side
-        got = _number("02b", function(list(chain)))
-        if got != wanted:
-            if any(s > 1 for _, s, _ in chain) and all(d == 1 for _, _, d in chain):
-                hint = " A stride counts for the layers behind it, not for its own."
-            else:
-                hint = " The kernel's taps lie `dilation` pixels apart." if any(d > 1 for _, _, d in chain) else ""
-            raise _wrong("02b", f"for {chain} it gives {got:g}, wanted {wanted}.{hint}")
+    got = [_number("02b", function(list(chain))) for chain in chains]
+    wanted = [field([Layer(k, s, d) for k, s, d in chain]).side for chain in chains]
+    for chain, mine, right in zip(chains, got, wanted, strict=True):
+        if mine != right:
+            hint = next((f" {words}" for words, slip in _SIDE_SLIPS.items()
+                         if got == [_chain_side(c, **slip) for c in chains]), "")  # fmt: skip
+            raise _wrong("02b", f"for {chain} it gives {mine:g}, wanted {right}.{hint}")
     _right("02b")
 
 
+_SIDE_SLIPS: dict[str, dict[str, Any]] = {
+    "The taps of a kernel lie `dilation` places apart.": {"dilated": False},
+    "The jump multiplies up: j ← j · s, through all layers before.": {"jumps": "last"},
+    "A stride counts for the layers behind it, not for its own.": {"jumps": "early"},
+    "With a stride, neighbours in the output lie further apart in the input: that is the jump.": {"jumps": "none"},
+    "A kernel of k taps has k − 1 gaps.": {"gaps": 0},
+    "Before any layer a pixel sees itself: start at 1.": {"start": 0},
+}
+
+
+def _chain_side(
+    chain: Sequence[tuple[int, ...]], *, start: int = 1, gaps: int = 1, dilated: bool = True, jumps: str = "right"
+) -> int:
+    """The side of a chain's field; the options make the mistakes that students make."""
+    side, jump = start, 1
+    for kernel, stride, dilation in chain:
+        if jumps == "early":
+            jump *= stride
+        side += (kernel - gaps) * (dilation if dilated else 1) * jump
+        jump = {"right": jump * stride, "last": stride, "none": 1, "early": jump}[jumps]
+    return side
+
+
 def check_02c(answer: Sequence[int]) -> None:
-    """Dilations for six 3×3 layers that see at least 41×41 pixels and leave none of them out."""
+    """Dilations for six 3×3 layers that see exactly 41×41 pixels and leave none of them out."""
     given = _answered("02c", answer)
     try:
         dilations = [int(d) for d in given]
@@ -195,12 +302,12 @@ def check_02c(answer: Sequence[int]) -> None:
     if len(dilations) != 6 or min(dilations) < 1:
         raise _wrong("02c", f"six dilations of at least 1 are wanted, got {dilations}.")
     mask = support([Layer(3, dilation=d) for d in dilations]).mask()
-    if len(mask) < 41:
-        raise _wrong("02c", f"{dilations} span {len(mask)} pixels, wanted 41. The dilations must sum to 20.")
+    if len(mask) != 41:
+        raise _wrong("02c", f"{dilations} span {len(mask)} pixels, wanted 41. Each layer adds twice its dilation.")
     if not mask.all():
         raise _wrong("02c", f"{dilations} span {len(mask)} pixels, but leave holes. "
                      "A layer with dilation d needs the others to fill the d pixels between its taps.")  # fmt: skip
-    _right("02c", f"Six layers see {len(mask)}×{len(mask)}, where VDSR takes twenty for 41×41.")
+    _right("02c", "Six layers see what VDSR takes twenty for.")
 
 
 def check_02d(answer: float) -> None:
@@ -210,12 +317,36 @@ def check_02d(answer: float) -> None:
     for _ in range(20):
         steps = np.convolve(steps, np.full(3, 1 / 3))
     wanted = float(steps[20 - 6 : 20 + 7].sum() ** 2)
+    if share > 1:
+        raise _wrong("02d", f"a share lies between 0 and 1, got {share:g}.")
     if abs(share - math.sqrt(wanted)) < 0.02 and abs(share - wanted) > 0.05:
         raise _wrong("02d", "that is the share along one axis. A square has two.")
     if abs(share - wanted) > 0.05:
         raise _wrong("02d", f"{share:.2f} is more than 0.05 off. Energy is the squared gradient; take the mean over "
                      "many fresh networks, of the chain without the skip, before you take the share.")  # fmt: skip
     _right("02d", "Most of what a fresh VDSR reacts to lies in a window no larger than SRCNN's.")
+
+
+def check_02e(answer: float) -> None:
+    """The same share for ten layers of 5×5, whose field is 41×41 too."""
+    share = _number("02e", answer)
+    walks = {}
+    for kernel, depth in ((3, 20), (5, 10), (5, 20)):
+        row = np.array([1.0])
+        for _ in range(depth):
+            row = np.convolve(row, np.full(kernel, 1 / kernel))
+        walks[kernel, depth] = float(row[len(row) // 2 - 6 : len(row) // 2 + 7].sum() ** 2)
+    wanted = walks[5, 10]
+    if share > 1:
+        raise _wrong("02e", f"a share lies between 0 and 1, got {share:g}.")
+    if abs(share - wanted) > 0.02:
+        if abs(share - walks[3, 20]) < 0.02:  # √wanted is as near to this
+            raise _wrong("02e", "that is the share for 3 × 3, or for 5 × 5 along one axis only. A step of the walk now "
+                         "has five places to go to, on each of two axes.")  # fmt: skip
+        if abs(share - walks[5, 20]) < 0.02:
+            raise _wrong("02e", "that is for twenty layers. With 5 × 5 a field of 41 takes ten.")
+        raise _wrong("02e", f"{share:.2f} is more than 0.02 off. Take ten boxes of width 5, on both axes.")
+    _right("02e", "At the same theoretical field, fewer and larger kernels spread what they see more evenly.")
 
 
 # --- chapter 3 ---------------------------------------------------------------------------------------
@@ -248,8 +379,12 @@ def check_03b(answer: Callable[[np.ndarray, float], np.ndarray]) -> None:
             raise _wrong("03b", "that is the positive side. A second ReLU, of −u, makes the negative one.")
         if np.allclose(got, np.where(np.abs(u) > t, u, 0), atol=1e-9):
             raise _wrong("03b", "that is the hard threshold. The soft one also moves what is kept by t towards zero.")
-        raise _wrong("03b", f"for t = {t} and u = 1 it gives {float(function(np.array([1.0]), t)[0]):g}, "
-                     f"wanted {max(1 - t, 0):g}.")  # fmt: skip
+        if np.allclose(got, np.maximum(u - t, 0) + np.maximum(-u - t, 0), atol=1e-9):
+            raise _wrong("03b", "that is |u| with a threshold: negative values come back positive. Subtract the second "
+                         "ReLU.")  # fmt: skip
+        worst = int(np.argmax(np.abs(got - wanted)))
+        raise _wrong("03b", f"for t = {t:g} and u = {u[worst]:.2g} it gives {got[worst]:.2g}, wanted "
+                     f"{wanted[worst]:.2g}.".replace("-", "−"))  # fmt: skip
     _right("03b")
 
 
@@ -280,8 +415,12 @@ def check_03d(answer: Callable[[], Any]) -> None:
     """`identity()`: an `SRCNN` whose weights are set by hand so that it returns its input, of either sign."""
     import torch
 
+    from ..models import SRCNN
+
     function = _function("03d", answer)
     network = _answered("03d", function())
+    if not isinstance(network, SRCNN):
+        raise _wrong("03d", f"an SRCNN is wanted, got {type(network).__name__}.")
     generator = torch.Generator().manual_seed(3)
     x = torch.rand(1, 1, 20, 20, generator=generator)
     with torch.no_grad():
@@ -298,9 +437,9 @@ def check_03e(answer: Any) -> None:
     import torch
     from skimage import data
 
-    from .degradation import degrade
-    from .evaluation import predict_luma
-    from .models import SRCNN
+    from ..degradation import degrade
+    from ..evaluation import predict_luma
+    from ..models import SRCNN
 
     network = _answered("03e", answer)
     if not isinstance(network, SRCNN):
@@ -312,10 +451,10 @@ def check_03e(answer: Any) -> None:
     cut = np.s_[3:-3, 3:-3]
 
     def psnr(image: np.ndarray) -> float:
-        return metrics.psnr(image[cut], truth[cut])
+        return metrics.psnr(image[cut], truth[cut], data_range=255)
 
     with torch.no_grad():
-        gain = psnr(predict_luma(network, given)) - psnr(given)
+        gain = psnr(predict_luma(network, given, data_range=255)) - psnr(given)
     words = f"it stands {abs(gain):.2f} dB {'above' if gain > 0 else 'below'} bicubic interpolation"
     if abs(gain) < 0.02:
         raise _wrong("03e", f"{words}: it has not moved from the identity. Where all weights but two channels' are "
@@ -354,8 +493,13 @@ def check_04b(answer: Callable[[Sequence[tuple[int, float]], float], Sequence[fl
             raise _wrong("04b", f"for {len(layers)} layers it gives shape {got.shape}, wanted one energy a layer.")
         if np.allclose(got, wanted, rtol=1e-6):
             continue
-        if np.allclose(got, start * np.cumprod([f * (1.0 if k else 0.5) for k, f in enumerate(factors)]), rtol=1e-6):
-            raise _wrong("04b", "there is no ReLU before the first layer, so nothing is halved there.")
+        if np.allclose(got, wanted / 2, rtol=1e-6):
+            raise _wrong("04b", "each of them is half of what is wanted. Either you halved before the first layer, "
+                         "where there is no ReLU, or you took each energy after its ReLU.")  # fmt: skip
+        if np.allclose(got[:-1], wanted[:-1] / 2, rtol=1e-6) and np.isclose(got[-1], wanted[-1], rtol=1e-6):
+            raise _wrong("04b", "those are the energies after each ReLU. The ones before it are wanted.")
+        if np.allclose(got, start * np.cumprod([n * v for n, v in layers]), rtol=1e-6):
+            raise _wrong("04b", "each ReLU between two layers throws away half of the energy.")
         if np.allclose(got, np.sqrt(wanted), rtol=1e-6):
             raise _wrong("04b", "those are sizes. The energy is their square.")
         raise _wrong("04b", "each layer multiplies by fan-in × variance, and each ReLU between two layers by one half.")
@@ -401,6 +545,47 @@ def check_04d(answer: Callable[[Any, Any], Any]) -> None:
     _right("04d", "No rule was needed: the data say how large the weights must be.")
 
 
+def check_04e(answer: Callable[[int, int], Any]) -> None:
+    """`sigmoid_chain(depth, width)`: 3×3 convolutions, one channel in and out, with a sigmoid between each two."""
+    import torch
+
+    from ..analysis.gradient_flow import Init, convolutions, measure
+
+    function = _function("04e", answer)
+    depth, width = 8, 16
+    network = _answered("04e", function(depth, width))
+    if not isinstance(network, torch.nn.Module):
+        raise _wrong("04e", f"a network is wanted, got {type(network).__name__}.")
+    convs = convolutions(network)
+    if len(convs) != depth or convs[0].in_channels != 1 or convs[-1].out_channels != 1:
+        raise _wrong("04e", f"sigmoid_chain({depth}, {width}) should have {depth} convolutions, the first from 1 "
+                     f"channel and the last to 1; it has {len(convs)}.")  # fmt: skip
+    generator = torch.Generator().manual_seed(4)
+    Init(1.0).apply_(network, generator)
+    x = torch.rand(1, 1, 15, 15, generator=generator)
+
+    def through(between: Callable[[torch.Tensor], torch.Tensor], last: bool) -> torch.Tensor:
+        z = x
+        for k, conv in enumerate(convs):
+            z = conv(z)
+            z = between(z) if k < depth - 1 or last else z
+        return z
+
+    with torch.no_grad():
+        got = network(x)
+        if got.shape != x.shape:
+            raise _wrong("04e", f"it makes {tuple(got.shape)} of {tuple(x.shape)}. Pad by 1, so that the size stays.")
+        if torch.allclose(got, through(torch.relu, False), atol=1e-6):
+            raise _wrong("04e", "those are ReLUs still.")
+        if torch.allclose(got, through(torch.sigmoid, True), atol=1e-6):
+            raise _wrong("04e", "the last layer has no sigmoid behind it.")
+        if not torch.allclose(got, through(torch.sigmoid, False), atol=1e-5):
+            raise _wrong("04e", "its output is not that of its convolutions with a sigmoid between each two.")
+    gradient = np.sqrt(measure(network, x, x).weight)
+    _right("04e", f"With weights of variance 1/n the last layer's gradient is {gradient[-1] / gradient[0]:,.0f} times "
+           "the first's.")  # fmt: skip
+
+
 # --- chapter 5 ---------------------------------------------------------------------------------------
 
 
@@ -412,7 +597,9 @@ def check_05a(answer: float) -> None:
         raise _wrong("05a", "PSNR has the mean *square* of the error. Square the standard deviation first.")
     if abs(value + wanted) < 0.02:
         raise _wrong("05a", "the peak stands above the error, so PSNR is above zero.")
-    if abs(value - wanted) > 0.02:
+    if abs(value - wanted - 20 * math.log10(255)) < 0.1:
+        raise _wrong("05a", "the peak is 1 on this scale, not 255.")
+    if abs(value - wanted) > 0.03:  # 34 dB is right, to the digits that it has
         raise _wrong("05a", "the error of bicubic interpolation is the residual itself, and the peak is 1.")
     _right("05a", "A network that predicts nothing starts from there.")
 
@@ -440,8 +627,13 @@ def check_05b(answer: Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray
         raise _wrong("05b", f"the gradient has the shape {got.shape}, wanted that of the prediction, {slope.shape}.")
     if np.allclose(got, -slope):
         raise _wrong("05b", "the gradient has the wrong sign: when the prediction is too high, it must be positive.")
+    if np.allclose(got, 4 * slope):
+        raise _wrong("05b", "the loss is averaged over the batch, and so is its gradient: 1/B is missing.")
+    if np.allclose(got, 2 * slope):
+        raise _wrong("05b", "the half in the loss cancels the 2 from the square.")
     if not np.allclose(got, slope):
-        raise _wrong("05b", "the loss is right, its gradient is not. Differentiate by one pixel of the prediction.")
+        raise _wrong("05b", "the loss is right, its gradient is not. Differentiate with respect to one pixel of the "
+                     "prediction.")  # fmt: skip
     _right("05b", "The gradient is the error itself: a small error means small gradients.")
 
 
@@ -459,6 +651,42 @@ def check_05c(answer: Callable[[int, float], float]) -> None:
                 hint = " Move all D gains at once: their slopes add up."
             raise _wrong("05c", f"for depth {depth} and ρ = {rho} it gives {got:.4g}, wanted {wanted:.4g}.{hint}")
     _right("05c", "A small target allows a large step.")
+
+
+def check_05e(answer: float) -> None:
+    """How many times the chain's stable rate grows from ρ = 1 to ρ = 0.1 as its depth goes to infinity."""
+    value = _number("05e", answer)
+    if abs(value - 10) < 0.1:
+        raise _wrong("05e", "the curvature has the *square* of the slopes.")
+    if abs(value - 0.01) < 1e-3 or abs(value - 0.1) < 1e-2:
+        raise _wrong("05e", "the smaller target allows the *larger* rate. Divide the other way round.")
+    if abs(value - 0.1 ** (2 / 20 - 2)) < 0.5:
+        raise _wrong("05e", "that is for 20 layers. Let the depth grow on.")
+    if abs(value - 100) > 1:
+        raise _wrong("05e", "λ = D ρ^(2 − 2/D). D cancels in the ratio; what becomes of 2/D?")
+    _right("05e")
+
+
+def check_05f(answer: Mapping[str, Sequence[float]]) -> None:
+    """Losses by step of the same function, trained on with the sum and with the copy: `{"sum": …, "copy": …}`."""
+    given = _answered("05f", answer)
+    if not isinstance(given, Mapping) or set(given) != {"sum", "copy"}:
+        raise _wrong("05f", "a dictionary with the losses under 'sum' and 'copy' is wanted.")
+    found = {name: np.asarray(given[name], dtype=float) for name in ("sum", "copy")}
+    if min(map(len, found.values())) < 20 or len(found["sum"]) != len(found["copy"]):
+        lengths = ", ".join(f"{len(v)} for {k!r}" for k, v in found.items())
+        raise _wrong("05f", f"20 steps or more are wanted, as many with the sum as with the copy; got {lengths}.")
+    if not all(np.isfinite(v).all() and (v >= 0).all() for v in found.values()):
+        raise _wrong("05f", "some losses are not finite, or are below zero.")
+    first = {name: float(v[0]) for name, v in found.items()}
+    if abs(first["copy"] / max(first["sum"], 1e-12) - 1) > 0.02:
+        raise _wrong("05f", f"the first losses are {first['sum']:.3g} and {first['copy']:.3g}. The two networks "
+                     "compute the same, so on the same batch they must begin alike; is the copy made from the "
+                     "*trained* network?")  # fmt: skip
+    end = {name: float(np.median(v[-10:])) for name, v in found.items()}
+    if np.array_equal(found["sum"], found["copy"]):
+        raise _wrong("05f", "the two lists are equal to the last digit: one network was trained twice.")
+    _right("05f", f"Over the last ten steps the copy's loss is {end['copy'] / end['sum']:.2g} times the sum's.")
 
 
 def check_05d(answer: Callable[[Any], Any]) -> None:
