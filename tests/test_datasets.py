@@ -275,3 +275,18 @@ def test_a_local_copy_serves_without_a_download(data, monkeypatch):
     assert len(datasets.fetch_set("Set5")) == 5
     data(datasets.AUTHORS_WEIGHTS)
     assert datasets.status(datasets.AUTHORS_WEIGHTS) == "whole"
+
+
+@pytest.mark.parametrize("name", ["T91", "BSD200"])
+def test_stored_shapes_are_those_of_the_pictures(name):
+    assert len(datasets.shapes_of(name)) == len(datasets.names_of(name))
+    if datasets.present(name) < len(datasets.names_of(name)):
+        pytest.skip(f"{name} is not in the cache")
+    files = [datasets.cache_folder() / file for file in datasets.names_of(name)]
+    assert [Image.open(file).size[::-1] for file in files] == datasets.shapes_of(name)
+
+
+def test_shapes_of_a_set_that_is_not_stored_name_it():
+    assert datasets.shapes_of("291") == datasets.shapes_of("T91") + datasets.shapes_of("BSD200")
+    with pytest.raises(DataError, match="Set5"):
+        datasets.shapes_of("Set5")

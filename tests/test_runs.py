@@ -82,3 +82,9 @@ def test_the_stored_speeds_are_those_that_the_bench_measures():
     for name, value in speeds.items():
         assert f'"{name}"' in source, f"bench.py measures no {name!r}"
         assert isinstance(value, str) or value > 0, (name, value)
+
+
+def test_what_is_quoted_names_its_source():
+    assert "no record is stored" in runs.quoted("earlier trials")["source"]
+    with pytest.raises(DataError, match="earlier trials"):
+        runs.quoted("rumours")

@@ -7,6 +7,7 @@ kept in a cache folder: `VDSR_DATA` if that is set, else the user's cache. Nothi
 from __future__ import annotations
 
 import csv
+import json
 import os
 from collections.abc import Iterable
 from contextlib import suppress
@@ -73,6 +74,18 @@ def names_of(set_name: str) -> list[str]:
     if not names:
         raise DataError(f"no set named {set_name!r}; the sets are {', '.join(set_names())}")
     return names
+
+
+def shapes_of(set_name: str) -> list[tuple[int, int]]:
+    """`(H, W)` of each picture of a training set, `"T91"`, `"BSD200"` or `"291"`; it needs no download.
+
+    Errors: `DataError` for another set.
+    """
+    table = json.loads((resources.files("vdsr_lib") / "assets" / "shapes.json").read_text(encoding="utf-8"))
+    parts = ("T91", "BSD200") if set_name == "291" else (set_name,)
+    if not set(parts) <= set(table):
+        raise DataError(f"no shapes of {set_name!r} are stored; they are for {', '.join(sorted(table))} and 291")
+    return [(height, width) for part in parts for height, width in table[part]]
 
 
 def status(name: str) -> str:

@@ -193,3 +193,14 @@ def bench() -> Mapping[str, float | str]:
     """What `make bench` measured on the machine that it names: value by what was measured. Chapter: 10."""
     text = (resources.files("vdsr_lib") / "assets" / "bench.json").read_text(encoding="utf-8")
     return json.loads(text)
+
+
+def quoted(what: str) -> Mapping[str, Any]:
+    """Numbers that no stored run holds, each with its source: what others published, or trials that were not kept.
+
+    Errors: `DataError` for a name that `assets/quoted.json` does not have.
+    """
+    table = json.loads((resources.files("vdsr_lib") / "assets" / "quoted.json").read_text(encoding="utf-8"))
+    if what not in table:
+        raise DataError(f"nothing is quoted under {what!r}; there are {', '.join(table)}")
+    return table[what]
