@@ -211,6 +211,8 @@ def test_ledger_rows_say_what_was_reached():
     assert status([]) == "not yet run"
     assert status([], missing="not run here") == "not run here"
     assert status([(36.80, done)]) == "reproduced"
+    assert status([(36.80, done)], recomputed=True) == "recomputed"
+    assert status([(36.50, done)], recomputed=True) == "below"
     assert status([(37.20, done)]) == "above"
     assert status([(36.50, done)]) == "below"
     assert status([(36.90, partial)]) == "partial"
@@ -221,6 +223,21 @@ def test_ledger_rows_say_what_was_reached():
     assert row.ours == 36.9
     assert row.spread == pytest.approx(0.1414, abs=1e-4)
     assert row.seeds == [36.8, 37.0]
+
+
+def test_nothing_is_called_reproduced_that_was_not_trained_here_or_only_by_its_ssim():
+    rows = {(row.row, row.metric): row for row in ledger.table3()}
+    for (cell, _), row in rows.items():
+        if row.status == "reproduced":
+            assert rows[cell, "psnr"].status == "reproduced"
+            assert cell.startswith("bicubic") or row.steps_planned
+        if cell.startswith("the authors' weights"):
+            assert row.status in ("recomputed", "not yet run")
+    psnr = ledger.make_row("t", "r", "psnr", runs.Value(37.5, True), [(37.0, runs.RunRecord("a", "done"))], 0.15,
+                           command="x")  # fmt: skip
+    ssim = ledger.make_row("t", "r", "ssim", runs.Value(0.95, True), [(0.95, runs.RunRecord("a", "done"))], 0.0005,
+                           command="x")  # fmt: skip
+    assert (ssim.status, ledger.with_its_psnr(psnr, ssim).status) == ("reproduced", "below")
 
 
 def test_ledger_is_what_the_stored_runs_say(tmp_path):

@@ -90,9 +90,10 @@ def score_by_depth(
 # How a row of the ledger stands: its colour, and the colour of the number on it.
 _STATES = {
     "reproduced": ("blue", "white"),
+    "recomputed": ("sky", "black"),
     "above": ("green", "white"),
     "below": ("orange", "white"),
-    "run": ("sky", "black"),
+    "run": ("black", "white"),
     "shortened": ("purple", "black"),
     "partial": ("yellow", "black"),
     "not yet run": ("light", "black"),
