@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,33 +18,19 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from vdsr_lib import datasets
-from vdsr_lib.devices import machine
+from vdsr_lib.analysis.cost import in_turn
+from vdsr_lib.devices import machine, resolve_precision
 from vdsr_lib.evaluation import predict_luma
-from vdsr_lib.images import write_atomically
+from vdsr_lib.files import write_atomically
 from vdsr_lib.models import VDSR
 from vdsr_lib.patches import Patches, extract_patches
-from vdsr_lib.training import TrainingConfig, default_fabric, resolve_precision, train
+from vdsr_lib.training import TrainingConfig, default_fabric, train
 
 from .experiments import Experiment, step_flop, vdsr
 from .reproduce import commit
 
 DEPTH, BATCH, SIZE = 20, 16, 41
 SHAPE = Experiment("bench", "speed", vdsr(DEPTH), TrainingConfig(batch_size=BATCH))
-
-
-def in_turn(actions: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
-    """Median seconds of each action, run in turn so that a drifting machine drifts for all of them."""
-    times: dict[str, list[float]] = {name: [] for name in actions}
-    for action in actions.values():
-        action()  # warm-up
-    for _ in range(rounds):
-        for name, action in actions.items():
-            began = time.perf_counter()
-            action()
-            if torch.cuda.is_available():
-                torch.cuda.synchronize()
-            times[name].append(time.perf_counter() - began)
-    return {name: statistics.median(values) for name, values in times.items()}
 
 
 def matrix_flops(dtype: torch.dtype, device: torch.device, size: int = 2048) -> Callable[[], None]:

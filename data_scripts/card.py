@@ -35,7 +35,8 @@ from vdsr_lib.devices import machine
 from vdsr_lib.errors import DataError, InputError
 from vdsr_lib.models import VDSR
 from vdsr_lib.muon import orthogonalize
-from vdsr_lib.patches import Patches, apply_symmetry, extract_patches
+from vdsr_lib.patches import Patches, extract_patches
+from vdsr_lib.symmetry import apply_symmetry
 from vdsr_lib.training import (
     TrainingConfig,
     TrainingState,

@@ -21,7 +21,7 @@ import torch
 from vdsr_lib import datasets, pretrained, runs
 from vdsr_lib.devices import machine
 from vdsr_lib.errors import VdsrError
-from vdsr_lib.scales import psnr_real
+from vdsr_lib.evaluation import psnr_real
 
 from .reproduce import ASSETS, commit
 
@@ -76,7 +76,7 @@ def record(
         torch_version=torch.__version__,
         commit=commit(),
         command=f"python -m data_scripts.fractional --methods {method}",
-        notes=f"PSNR on luma, all in float, by vdsr_lib.scales.psnr_real; embedded: the middle {SIDE} x {SIDE} pixels.",
+        notes=f"PSNR on luma, all in float, by vdsr_lib.evaluation.psnr_real; embedded: the middle {SIDE} x {SIDE}.",
     )
     for set_name in sets:
         images = images_of(set_name)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from vdsr_lib import runs
 from vdsr_lib.errors import DataError
-from vdsr_lib.images import write_atomically
+from vdsr_lib.files import write_atomically
 
 from .experiments import EXPERIMENTS, LEARNING_RATES, SCALE_SETS, WHOLE
 from .reproduce import ASSETS

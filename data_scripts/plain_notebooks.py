@@ -23,7 +23,7 @@ from nbformat import NotebookNode
 from pybtex.database import parse_file
 
 from vdsr_lib.errors import InputError
-from vdsr_lib.images import write_atomically
+from vdsr_lib.files import write_text
 
 from . import myst, notebooks
 from .address import stored
@@ -451,7 +451,7 @@ def write(folder: Path = OUT) -> list[Path]:
     changed = []
     for path, text in wanted.items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
-            write_atomically(path, lambda temporary, text=text: temporary.write_text(text, encoding="utf-8"))
+            write_text(path, text)
             changed.append(path)
     return changed
 

@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from vdsr_lib.errors import DataError
-from vdsr_lib.images import write_atomically
+from vdsr_lib.files import write_atomically
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"

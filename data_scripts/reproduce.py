@@ -28,7 +28,7 @@ from vdsr_lib import datasets, evaluation, pretrained, runs
 from vdsr_lib.analysis.gradient_flow import HE
 from vdsr_lib.devices import machine
 from vdsr_lib.errors import DivergedError, VdsrError
-from vdsr_lib.images import clear_temporary_files
+from vdsr_lib.files import clear_temporary_files
 from vdsr_lib.models import SRCNN, VDSR
 from vdsr_lib.patches import Patches, count_patches, extract_patches
 from vdsr_lib.training import (

@@ -16,7 +16,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from vdsr_lib.errors import InputError
-from vdsr_lib.images import write_atomically
+from vdsr_lib.files import write_text
 
 from . import notebooks
 from .notebooks import BUILD
@@ -34,7 +34,7 @@ def write(folder: Path = OUT) -> list[Path]:
         if any(map(is_solution, notebook.cells)):
             text = nbformat.writes(make(name, student=True)) + "\n"
             target = folder / f"{name}.ipynb"
-            write_atomically(target, lambda temporary, text=text: temporary.write_text(text, encoding="utf-8"))
+            write_text(target, text)
             written.append(target)
     return written
 

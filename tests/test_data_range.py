@@ -7,11 +7,10 @@ from skimage import data
 from torch import nn
 
 from vdsr_lib.errors import InputError
-from vdsr_lib.evaluation import PROTOCOLS, evaluate, predict_luma, reconstruct, score
+from vdsr_lib.evaluation import PROTOCOLS, evaluate, predict_luma, psnr_real, reconstruct, score
 from vdsr_lib.images import data_range_of, luma, rgb_to_ycbcr, to_uint8, ycbcr_to_rgb
 from vdsr_lib.metrics import psnr, ssim, ssim_map
 from vdsr_lib.patches import extract_patches
-from vdsr_lib.scales import psnr_real
 from vdsr_lib.upscaling import upscale
 
 RGB = data.astronaut()[60:120, 150:212]

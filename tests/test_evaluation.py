@@ -16,8 +16,6 @@ from vdsr_lib.evaluation import (
     evaluate,
     get_protocol,
     mean_score,
-    orient,
-    orient_back,
     predict_luma,
     reconstruct,
     score,
@@ -25,8 +23,8 @@ from vdsr_lib.evaluation import (
 from vdsr_lib.images import rgb_to_ycbcr, to_uint8, ycbcr_to_rgb
 from vdsr_lib.metrics import psnr, ssim
 from vdsr_lib.models import SRCNN, VDSR
-from vdsr_lib.patches import apply_symmetry
 from vdsr_lib.resize import imresize
+from vdsr_lib.symmetry import apply_symmetry, orient
 
 # The paper prints two and four digits. PSNR may be off by one unit of its last digit, SSIM by three.
 PSNR, SSIM = 0.01, 0.0003
@@ -352,21 +350,6 @@ def lopsided() -> VDSR:
 
 
 @pytest.mark.parametrize("symmetry", range(8))
-def test_orientations_are_those_of_the_patches_and_are_undone(symmetry):
-    square = torch.arange(25.0).reshape(1, 1, 5, 5)
-    assert torch.equal(orient(square, symmetry), apply_symmetry(square, torch.tensor([symmetry])))
-    oblong = torch.rand(2, 3, 4, 7)
-    turned = orient(oblong, symmetry)
-    assert turned.shape == ((2, 3, 7, 4) if symmetry & 4 else (2, 3, 4, 7))
-    assert torch.equal(orient_back(turned, symmetry), oblong)
-
-
-def test_the_eight_orientations_differ():
-    oblong = torch.arange(6.0).reshape(1, 1, 2, 3)
-    assert len({(tuple(o.shape), tuple(o.flatten().tolist())) for o in (orient(oblong, k) for k in range(8))}) == 8
-
-
-@pytest.mark.parametrize("symmetry", range(8))
 @pytest.mark.parametrize("shape", [(1, 1, 9, 14), (2, 1, 12, 12)])
 def test_self_ensemble_commutes_with_every_symmetry_bit_for_bit(lopsided, symmetry, shape):
     x = torch.rand(shape, generator=torch.Generator().manual_seed(symmetry))
@@ -405,10 +388,3 @@ def test_a_symmetric_network_gains_nothing(lopsided):
 def test_self_ensemble_works_wherever_a_network_does(lopsided):
     image = pictures.astronaut()[:40, :44]
     assert score(image, 2, SelfEnsemble(lopsided)) != score(image, 2, lopsided)
-
-
-@pytest.mark.parametrize("symmetry", [-1, 8, 0.5])
-def test_there_are_eight_symmetries(symmetry):
-    for function in (orient, orient_back):
-        with pytest.raises(InputError, match=r"\[0, 8\)"):
-            function(torch.zeros(1, 1, 2, 2), symmetry)

@@ -6,7 +6,7 @@ import torch
 
 from vdsr_lib.book import exercises
 from vdsr_lib.book.exercises import WrongAnswer
-from vdsr_lib.evaluation import orient, orient_back
+from vdsr_lib.symmetry import orient, orient_back
 
 
 @pytest.mark.parametrize("name", [f"check_{c}{letter}" for c in ("09", "10") for letter in "abcd"])

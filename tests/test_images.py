@@ -15,16 +15,8 @@ from skimage import color
 
 from vdsr_lib import images
 from vdsr_lib.errors import ImageError, InputError
-from vdsr_lib.images import (
-    luma,
-    open_image,
-    read_image,
-    rgb_to_ycbcr,
-    round_half_up,
-    to_uint8,
-    write_atomically,
-    ycbcr_to_rgb,
-)
+from vdsr_lib.files import write_atomically
+from vdsr_lib.images import luma, open_image, read_image, rgb_to_ycbcr, round_half_up, to_uint8, ycbcr_to_rgb
 
 # MATLAB's rgb2ycbcr of uint8 colours, from the matrix in its documentation (ITU-R BT.601).
 MATLAB = {

@@ -15,11 +15,12 @@ from PIL import Image
 from torch import nn
 
 from vdsr_lib import upscaling
+from vdsr_lib.devices import choose_device
 from vdsr_lib.errors import ImageError, InputError, WeightsError
 from vdsr_lib.images import rgb_to_ycbcr
 from vdsr_lib.models import SRCNN, VDSR
 from vdsr_lib.resize import imresize
-from vdsr_lib.upscaling import choose_device, output_shape, plan, reach, upscale, upscale_file
+from vdsr_lib.upscaling import output_shape, plan, reach, upscale, upscale_file
 
 QUICK = settings(max_examples=25, deadline=None)
 

@@ -249,11 +249,11 @@ def _train(options: argparse.Namespace) -> int:
 def _info(options: argparse.Namespace) -> int:
     import torch
 
-    from . import datasets, devices, pretrained, upscaling
+    from . import datasets, devices, pretrained
 
     for name, version in _versions().items():
         print(f"{name:12} {version}")
-    device = upscaling.choose_device()
+    device = devices.choose_device()
     print(f"{'device':12} {_device_name('auto')}")
     print(f"{'threads':12} {torch.get_num_threads()}")
     print(f"{'bf16':12} {'yes' if devices.resolve_precision('auto', device) == 'bf16' else 'no'}")
@@ -271,9 +271,9 @@ def _info(options: argparse.Namespace) -> int:
 
 def _load(options: argparse.Namespace) -> tuple[Network | None, str, str | None]:
     """`(network on its device, name, SHA-256 of its file)`."""
-    from . import pretrained, upscaling
+    from . import devices, pretrained
 
-    device = upscaling.choose_device(options.device)
+    device = devices.choose_device(options.device)
     if options.weights == BICUBIC:
         return None, BICUBIC, None
     name = options.weights or pretrained.default()
@@ -293,7 +293,7 @@ def _describe(name: str) -> str:
 
 def _fabric_device(name: str) -> dict[str, Any]:
     """What Lightning Fabric calls a device; nothing for "auto"."""
-    from .upscaling import choose_device
+    from .devices import choose_device
 
     device = choose_device(name)
     if name == "auto":
@@ -304,7 +304,7 @@ def _fabric_device(name: str) -> dict[str, Any]:
 def _device_name(device: str) -> str:
     import torch
 
-    from .upscaling import choose_device
+    from .devices import choose_device
 
     chosen = choose_device(device)
     return torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else chosen.type
@@ -384,7 +384,7 @@ def _check_target(path: Path | None, *, force: bool) -> None:
 
 
 def _write_json(record: Mapping[str, Any], path: Path) -> None:
-    from .images import write_atomically
+    from .files import write_atomically
 
     text = json.dumps(record, indent=1) + "\n"
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from numbers import Integral
+import math
+from numbers import Integral, Real
 from typing import Generic, NamedTuple
 
 from .errors import InputError
@@ -58,3 +59,27 @@ def degrade(
     low_res = imresize(high_res, 1 / scale, kernel=kernel, antialias=antialias)
     interpolated = imresize(low_res, size=size, kernel=up_kernel or kernel)
     return Degraded(low_res, interpolated)
+
+
+def degrade_real(high_res: Array, scale: float) -> Degraded[Array]:
+    """Down by any real scale, and up again to the old size.
+
+    The small picture has `round(H / scale)` rows, so the scale that is used is the nearest that whole pixels allow.
+    For a whole scale that divides both sides it is `degradation.degrade`.
+
+    Args:
+        high_res: numpy `(H, W[, C])` or torch `(..., H, W)`, float.
+        scale: real number ≥ 1.
+
+    Errors: `InputError` for another scale, or when nothing would be left of the picture.
+    Paper: section 4.3, "Single Model for Multiple Scales". Chapter: 7.
+    """
+    if isinstance(scale, bool) or not isinstance(scale, Real) or not math.isfinite(scale) or scale < 1:
+        raise InputError(f"scale must be a finite number >= 1, got {scale!r}")
+    axis = rows_axis(high_res)
+    size = (int(high_res.shape[axis]), int(high_res.shape[axis + 1]))
+    small = tuple(math.floor(side / scale + 0.5) for side in size)
+    if min(small) < 1:
+        raise InputError(f"image {tuple(high_res.shape)} is too small for the scale {scale:g}")
+    low_res = imresize(high_res, size=(small[0], small[1]))
+    return Degraded(low_res, imresize(low_res, size=size))

@@ -1,13 +1,15 @@
-"""What a device multiplies in: fp32, TF32, bf16 or fp16, whichever it has units for."""
+"""Devices: which to run on, and what each multiplies in: fp32, TF32, bf16 or fp16, whichever it has units for."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
+
+from .errors import InputError
 
 PRECISIONS = {"fp32": "32-true", "tf32": "32-true", "bf16": "bf16-mixed", "fp16": "32-true"}
 """Names of precisions, and what Lightning Fabric is asked for. The loop itself casts to fp16, for it has to unscale
@@ -52,3 +54,31 @@ def machine() -> str:
     name = str(capabilities.get("cpu_name") or platform.processor())
     simd = torch.backends.cpu.get_cpu_capability()
     return f"{name} ({simd}), {torch.get_num_threads()} threads"
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The device to run on: `"auto"` is the GPU if there is one, else the CPU.
+
+    Errors: `InputError` for a name that torch does not know, or a device that is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise InputError(f"device must be auto, {', '.join(_DEVICES)}, got {name!r}") from None
+    if device.type not in _DEVICES:
+        raise InputError(f"device must be auto, {', '.join(_DEVICES)}, got {name!r}")
+    if not _DEVICES[device.type]():
+        raise InputError(f"device {name!r} cannot be used here: torch finds no {device.type}")
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise InputError(f"device {name!r} cannot be used here ({str(error).strip().splitlines()[0]})") from None
+
+
+_DEVICES: dict[str, Callable[[], bool]] = {
+    "cpu": lambda: True,
+    "cuda": torch.cuda.is_available,
+    "mps": torch.backends.mps.is_available,
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .degradation import degrade, modcrop
+from .degradation import degrade, degrade_real, modcrop
 from .devices import tf32
 from .errors import InputError
-from .images import as_array, data_range_of, rgb_to_ycbcr, to_8_bit_scale, to_uint8, ycbcr_to_rgb
+from .images import as_array, data_range_of, luma, rgb_to_ycbcr, to_8_bit_scale, to_uint8, ycbcr_to_rgb
 from .metrics import psnr, shave, ssim
+from .symmetry import orient, orient_back
 
 Network = Callable[[Tensor], Tensor]
 
@@ -150,34 +152,6 @@ class SelfEnsemble(nn.Module):
         return self.answers(interpolated).double().mean(0).to(interpolated.dtype)
 
 
-def orient(images: Tensor, symmetry: int) -> Tensor:
-    """Images turned or mirrored by one of the eight symmetries of the square; they need not be square.
-
-    Args:
-        images: `(..., H, W)`.
-        symmetry: in [0, 8), as in `patches.apply_symmetry`: bit 0 flips left-right, bit 1 up-down, bit 2 transposes.
-
-    Errors: `InputError` for another symmetry.
-    """
-    _check_symmetry(symmetry)
-    flips = [axis for axis, bit in ((-1, 1), (-2, 2)) if symmetry & bit]
-    images = images.flip(flips) if flips else images
-    return images.transpose(-1, -2).contiguous() if symmetry & 4 else images
-
-
-def orient_back(images: Tensor, symmetry: int) -> Tensor:
-    """What `orient` did with the same symmetry, undone. Errors: see `orient`."""
-    _check_symmetry(symmetry)
-    images = images.transpose(-1, -2) if symmetry & 4 else images
-    flips = [axis for axis, bit in ((-1, 1), (-2, 2)) if symmetry & bit]
-    return images.flip(flips) if flips else images.contiguous()
-
-
-def _check_symmetry(symmetry: int) -> None:
-    if symmetry not in range(8):
-        raise InputError(f"symmetry must be a whole number in [0, 8), got {symmetry!r}")
-
-
 def reconstruct(
     image: np.ndarray,
     scale: int,
@@ -292,3 +266,24 @@ def _reconstruct_rgb(image: np.ndarray, scale: int, network: Network | None, p: 
         return Reconstruction(predict_luma(network, up, data_range=255), truth)
     output = np.dstack([predict_luma(network, up[..., k], data_range=255) for k in range(3)])
     return Reconstruction(output, truth)
+
+
+def psnr_real(
+    image: np.ndarray, scale: float, network: Network | None = None, *, data_range: float | None = None
+) -> float:
+    """PSNR (dB) of a network at any real scale, on luma, by the protocol `"float"`: nothing rounded, nothing clamped.
+
+    Args:
+        image: `(H, W)` or `(H, W, 3)` RGB.
+        scale: real number ≥ 1; the border that is cut is as wide, rounded up.
+        network: see `evaluation.predict_luma`; None is bicubic itself.
+        data_range: of floats, 1 or 255; see `images.data_range_of`.
+
+    Errors: `InputError`, see `degrade_real`.
+    Chapter: 7.
+    """
+    truth = luma(image, data_range=data_range)
+    interpolated = degrade_real(truth, scale).interpolated
+    border = math.ceil(scale)
+    output = predict_luma(network, interpolated, data_range=255)
+    return psnr(shave(output, border), shave(truth, border), data_range=255)

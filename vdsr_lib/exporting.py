@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from .errors import ExportError, InputError
-from .images import write_atomically
+from .files import write_atomically
 
 # What the graph calls its one input and its one output.
 INPUT, OUTPUT = "interpolated", "high_res"

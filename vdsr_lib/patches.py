@@ -12,6 +12,7 @@ from torch import Tensor
 from .degradation import degrade, modcrop
 from .errors import InputError
 from .images import luma, to_uint8
+from .symmetry import apply_symmetry
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,22 +55,6 @@ class Patches:
         if symmetry is not None:
             pair = apply_symmetry(pair, symmetry.to(self.device))
         return pair[:, :1], pair[:, 1:]
-
-
-def apply_symmetry(images: Tensor, symmetry: Tensor) -> Tensor:
-    """Transform each square image of a batch by one of the eight symmetries of the square.
-
-    Args:
-        images: `(B, C, P, P)`.
-        symmetry: `(B,)` int64 in [0, 8): bit 0 flips left-right, bit 1 up-down, bit 2 transposes
-            (after the flips), which makes every rotation by 90°.
-
-    Paper: section 5.1, "rotation or flip". Chapter: 7.
-    """
-    bit = symmetry.view(-1, 1, 1, 1)
-    images = torch.where((bit & 1).bool(), images.flip(-1), images)
-    images = torch.where((bit & 2).bool(), images.flip(-2), images)
-    return torch.where((bit & 4).bool(), images.transpose(-1, -2), images)
 
 
 def extract_patches(
@@ -133,3 +118,12 @@ def count_patches(
             rows, columns = ((side - side % scale - size) // stride + 1 for side in shape[:2])
             total += max(0, rows) * max(0, columns)
     return total
+
+
+def loss_by_scale(patches: Patches) -> dict[int, float]:
+    """The loss of a network that says nothing, ½‖y − x‖² averaged over the patches of each scale.
+
+    Paper: section 3.2 mixes the scales in one set; what each then weighs is its part of the loss. Chapter: 7.
+    """
+    each = 0.5 * (patches.high_res - patches.interpolated).double().square().sum(dim=(1, 2, 3))
+    return {int(s): float(each[patches.scale == s].mean()) for s in patches.scale.unique()}

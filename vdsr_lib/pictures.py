@@ -23,7 +23,9 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageColor, ImageOps
 
 from .errors import ImageError, InputError
-from .images import MAX_PIXELS, decoded, read_pipe, write_atomically
+from .files import write_atomically
+from .images import MAX_PIXELS, decoded, read_pipe
+from .symmetry import EXIF, orient_pixels
 
 # Pillow's name of the format, by suffix.
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP"}
@@ -180,7 +182,8 @@ def read_picture(path: str | os.PathLike) -> Picture:
         dpi = _dpi(image)
         if deep:
             pixels, turned = _decode_16_bit_colour(path, content, str(image.format))
-            pixels = _turn(pixels, orientation if image.format == "PNG" else turned)
+            stated = orientation if image.format == "PNG" else turned
+            pixels = orient_pixels(pixels, EXIF.get(stated, 0))
         else:
             upright = ImageOps.exif_transpose(image)
             if upright.mode == "CMYK":
@@ -449,17 +452,6 @@ def _decode_16_bit_colour(path: Path, content: bytes | None, kind: str) -> tuple
     if pixels.dtype != np.uint16 or pixels.ndim != 3 or pixels.shape[2] not in (2, 3, 4):
         raise ImageError(f"{path}: holds {pixels.dtype} {pixels.shape}, wanted 16-bit RGB or RGBA")
     return pixels, orientation
-
-
-def _turn(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Upright by the EXIF orientation, 1 to 8."""
-    if orientation in (5, 6, 7, 8):
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return np.ascontiguousarray(pixels)
 
 
 # --- writing -----------------------------------------------------------------------------------------

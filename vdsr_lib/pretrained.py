@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from . import datasets, runs
 from .errors import WeightsError
-from .images import write_atomically
+from .files import write_atomically
 from .models import SRCNN, VDSR
 
 AUTHORS = "authors"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import DataError
-from .images import write_atomically
+from .files import write_atomically
 
 STATUSES = ("partial", "done", "diverged")
 

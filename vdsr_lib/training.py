@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from .clipping import clip_by_norm_, clip_by_value_
 from .devices import PRECISIONS, fp16, machine, resolve_precision, tf32
 from .errors import DivergedError, InputError, TrainingError
-from .images import write_atomically
+from .files import write_atomically
 from .muon import Muon
 from .patches import Patches
 

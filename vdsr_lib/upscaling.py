@@ -29,7 +29,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from .errors import ImageError, InputError, WeightsError
@@ -366,34 +365,6 @@ def plan(
 def left_out(inputs: Sequence[str | os.PathLike]) -> list[str]:
     """What `plan` leaves out of each folder and why, one line each."""
     return [note for given in inputs if os.path.isdir(given) and (note := images_in(given)[1])]
-
-
-def choose_device(name: str = "auto") -> torch.device:
-    """The device to run on: `"auto"` is the GPU if there is one, else the CPU.
-
-    Errors: `InputError` for a name that torch does not know, or a device that is not there.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise InputError(f"device must be auto, {', '.join(_DEVICES)}, got {name!r}") from None
-    if device.type not in _DEVICES:
-        raise InputError(f"device must be auto, {', '.join(_DEVICES)}, got {name!r}")
-    if not _DEVICES[device.type]():
-        raise InputError(f"device {name!r} cannot be used here: torch finds no {device.type}")
-    try:
-        return torch.empty(0, device=device).device
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InputError(f"device {name!r} cannot be used here ({str(error).strip().splitlines()[0]})") from None
-
-
-_DEVICES: dict[str, Callable[[], bool]] = {
-    "cpu": lambda: True,
-    "cuda": torch.cuda.is_available,
-    "mps": torch.backends.mps.is_available,
-}
 
 
 def _expand(given: str | os.PathLike) -> list[Path]:

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from ..errors import InputError
-from ..images import write_atomically
+from ..files import write_atomically
 from .interactive import is_static
 
 # Names the file that takes the values; a notebook run by hand has none, and nothing is kept.

@@ -9,11 +9,10 @@ import torch
 
 from data_scripts import fractional
 from vdsr_lib import pretrained, runs
-from vdsr_lib.degradation import degrade
+from vdsr_lib.degradation import degrade, degrade_real
 from vdsr_lib.errors import InputError, WeightsError
-from vdsr_lib.evaluation import score
-from vdsr_lib.patches import Patches
-from vdsr_lib.scales import degrade_real, loss_by_scale, psnr_real
+from vdsr_lib.evaluation import psnr_real, score
+from vdsr_lib.patches import Patches, loss_by_scale
 
 RNG = np.random.default_rng(0)
 COLOUR = RNG.integers(0, 256, (48, 60, 3)).astype(np.uint8)
