@@ -12,8 +12,7 @@ from skimage import data as pictures
 
 from data_scripts.reproduce import padded
 from vdsr_lib import pretrained, runs
-from vdsr_lib.evaluation import SelfEnsemble, score
-from vdsr_lib.scales import psnr_real
+from vdsr_lib.evaluation import SelfEnsemble, psnr_real, score
 
 ROOT = Path(__file__).parents[1]
 WEIGHTS = {
