@@ -17,7 +17,7 @@ async function graphicsCard() {
  * The runtime for a device, `{ort, providers, device}`. The files of another device are never fetched.
  * `wanted` is "auto", "gpu" or "cpu"; `count` is the number of threads, 0 for as many as may be.
  */
-async function runtime(wanted, count) {
+export async function runtime(wanted, count) {
   const gpu = wanted !== "cpu" && (await graphicsCard());
   const ort = await import(gpu ? `${ORT}ort.jspi.min.mjs` : `${ORT}ort.wasm.min.mjs`);
   ort.env.wasm.wasmPaths = ORT;
