@@ -26,6 +26,7 @@ from vdsr_lib.models import VDSR
 from vdsr_lib.patches import Patches, extract_patches
 from vdsr_lib.training import TrainingConfig, default_fabric, train
 
+from . import playground
 from .experiments import Experiment, step_flop, vdsr
 from .reproduce import commit
 
@@ -144,6 +145,13 @@ def main(argv: list[str] | None = None) -> int:
         figures["291 images to patches, three scales, s"] = round(preparation(), 1)
     except datasets.DataError as error:
         figures["291 images to patches, three scales, s"] = f"not run here: {error}"
+    try:
+        speeds = {name: round(value, 1) for name, value in playground.run("speed").items()}
+        figures["Playground, depth 6, width 12, batch 8 of 21x21, steps per second"] = speeds["small"]
+        figures["Playground, depth 10, width 16, batch 8 of 21x21, steps per second"] = speeds["deep"]
+        figures["Playground, depth 12, width 16, batch 16 of 41x41, steps per second"] = speeds["largest"]
+    except playground.PlaygroundError as error:
+        figures["Playground"] = f"not run here: {error}"
     width = max(map(len, figures))
     for name, value in figures.items():
         print(f"{name:{width}}  {value}")

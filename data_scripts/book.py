@@ -23,7 +23,7 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 
 from vdsr_lib.errors import VdsrError
 
-from . import notebooks, paper_map, plain_notebooks, readme, students, try_it
+from . import notebooks, paper_map, plain_notebooks, playground, readme, students, try_it
 from .notebooks import BOOK, BUDGET, BUILD, ROOT, Run, hash_files
 
 STAGE = BUILD / "stage"
@@ -142,6 +142,7 @@ def stage(runs: Sequence[Run]) -> None:
         else:
             shutil.copyfile(origin, target)
     try_it.lay_out(STAGE / "_root" / "try_it")
+    playground.lay_out(STAGE / "_root" / "playground")
 
 
 def stage_hash() -> str:

@@ -1,20 +1,37 @@
-"""What the page *Playground* needs beside its own files: the graphs of training steps, and pictures as bare luma."""
+"""What the page *Playground* needs beside its own files: the graphs of training steps, and pictures as bare luma.
+
+`python -m data_scripts.playground` measures what the page says of its presets, over three seeds, by the page's own
+modules in Node, and stores the record that a test compares with (some minutes).
+"""
 
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from skimage import data
 
-from vdsr_lib.images import luma, to_uint8
+from vdsr_lib.errors import VdsrError
+from vdsr_lib.images import luma, to_uint8, write_atomically
 
 from . import training_graphs
+from .notebooks import ROOT
 
 # Parts of scikit-image's pictures: name, rows, columns. The network never trains on the last one.
 TRAIN = [("astronaut", slice(0, 256), slice(96, 352)), ("coffee", slice(60, 316), slice(150, 406))]
 TEST = ("camera", slice(72, 216), slice(120, 264))
+RUNS = Path(__file__).with_name("playground_runs.mjs")
+RECORD = ROOT / "tests" / "site" / "playground_presets.json"
+
+
+class PlaygroundError(VdsrError):
+    """The page's modules cannot be run here."""
 
 
 def picture(name: str, rows: slice, columns: slice) -> np.ndarray:
@@ -34,3 +51,32 @@ def lay_out(folder: Path) -> None:
 
     content = {"train": [store(*part) for part in TRAIN], "test": store(*TEST)}
     (folder / "pictures.json").write_text(json.dumps(content), encoding="utf-8")
+
+
+def run(task: str) -> dict[str, Any]:
+    """Run the page's own modules in Node: `"speed"` gives steps a second, `"presets"` what the presets do.
+
+    Errors: `PlaygroundError` without Node, without npm's packages, or when the script fails.
+    """
+    node = shutil.which("node") or shutil.which("node", path=str(Path(sys.executable).parent))
+    if node is None:
+        raise PlaygroundError("there is no Node; it comes with the extra `book`")
+    if not (ROOT / "node_modules" / "onnxruntime-web").exists():
+        raise PlaygroundError("node_modules/onnxruntime-web is missing: `make book` fetches it")
+    with tempfile.TemporaryDirectory() as folder:
+        lay_out(Path(folder))
+        done = subprocess.run([node, str(RUNS), folder, task], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise PlaygroundError(f"{RUNS.name} {task} ended with {done.returncode}")
+    return json.loads(done.stdout)
+
+
+def main() -> int:
+    """The command line: measure the presets anew."""
+    text = json.dumps(run("presets"), indent=1) + "\n"
+    write_atomically(RECORD, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

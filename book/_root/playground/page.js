@@ -8,7 +8,7 @@ import { PRESETS } from "./presets.js";
 import { QUESTIONS } from "./questions.js";
 import { Record } from "./record.js";
 import { differences, format, parse, power, USUAL } from "./settings.js";
-import { ending, score, standing } from "./story.js";
+import { ending, score, signed, standing } from "./story.js";
 
 const root = document.getElementById("playground-app");
 const find = (name) => root.querySelector(`[data-part=${name}]`);
@@ -156,6 +156,8 @@ let due = false, drawn = 0;
 
 /** Draw at the next frame; seldom where nothing is to move. */
 function draw() {
+  root.dataset.step = String(record.step);
+  root.dataset.state = record.ended ? "ended" : running ? "running" : about ? "paused" : "opening";
   if (due) return;
   due = true;
   const wait = calm.matches && running ? Math.max(0, CALM - (performance.now() - drawn)) : 0;
@@ -173,15 +175,14 @@ function drawAll() {
   drawChart();
   drawPictures();
   drawGhosts();
-  root.dataset.step = String(record.step);
-  root.dataset.state = record.ended ? "ended" : running ? "running" : about ? "paused" : "opening";
 }
 
 function drawNumbers() {
   const { moment, look } = record;
   const values = {
     step: record.step.toLocaleString("en"),
-    psnr: look && Number.isFinite(record.floor) ? score(look.psnr, record.floor) : "…",
+    psnr: look && Number.isFinite(look.psnr) && Number.isFinite(record.floor)
+      ? `${look.psnr.toFixed(2)} dB (${signed(look.psnr - record.floor)})` : "…",
     loss: record.ended ? "not a number" : moment ? power(moment.loss) : "…",
     clipped: !moment ? "…" : settings.clip === "none" ? "no clip"
       : settings.clip === "norm" ? (moment.norm > moment.maxNorm ? "norm cut" : "norm kept")
@@ -296,7 +297,7 @@ function trials(heard) {
 }
 
 function offerCheck(form) {
-  const [input, button, output] = ["input", "button", "output"].map((tag) => form.querySelector(tag));
+  const [input, button, output] = ["input", "[data-check]", "output"].map((part) => form.querySelector(part));
   button.disabled = false;
   form.querySelector("[data-here]").onclick = () => { input.value = location.href; };
   form.onsubmit = async (event) => {

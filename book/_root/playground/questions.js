@@ -1,5 +1,7 @@
 // One question for each chapter that links here: predict, then see. The answer is read off the run itself.
 
+import { UNSEEN } from "./story.js";
+
 /**
  * @typedef {Object} Question
  * @property {string} text
@@ -16,7 +18,7 @@ export const QUESTIONS = {
     text: "Twelve layers, the weights drawn with σ = 0.001 as SRCNN's were. What does the network add to the picture after 200 steps?",
     options: ["Nothing that could be seen", "Sharper edges", "A blurred picture on top"],
     until: 200,
-    answer: (record) => (record.look.added < 1e-3 ? 0 : gain(record) > 0.1 ? 1 : 2),
+    answer: (record) => (record.look.added < UNSEEN ? 0 : gain(record) > 0.1 ? 1 : 2),
   },
   residual: {
     text: "The skip connection is gone; all else is as before. Where does the network stand after 200 steps?",

@@ -2,7 +2,11 @@
 
 import { power } from "./settings.js";
 
-const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
+/** Less than this, half a step of 255, and no picture looks another. */
+export const UNSEEN = 0.002;
+
+/** +0.86, −2.10 */
+export const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
 
 /** "30.85 dB, +0.86 over bicubic". */
 export function score(psnr, floor) {
@@ -24,7 +28,7 @@ export function standing(look, floor, settings) {
   if (look.step === 0) return `Ready: bicubic has ${floor.toFixed(2)} dB, the network has learned nothing yet.`;
   const gain = look.psnr - floor;
   let words = `Step ${look.step}: ${score(look.psnr, floor)}.`;
-  if (look.added < 1e-3) words += " The network adds nothing: its output is its input.";
+  if (look.added < UNSEEN) words += " The network adds nothing: its output is its input.";
   else if (look.spread < 1e-3) words += " The network adds one and the same number to every pixel: no unit passes anything on.";
   else if (gain > 0.5) words += " It sees more than bicubic interpolation does.";
   else if (gain < -1 && settings.kind === "plain") words += " It is still learning to hand the picture on.";

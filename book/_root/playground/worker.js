@@ -3,7 +3,7 @@
 // In:  {task: "read", file}                      a picture to train on in place of the embedded ones
 //      {task: "open", id, settings, own}         a new run; own: train on the picture that was read
 //      {task: "go"} · {task: "pause"} · {task: "step"}
-//      {task: "trial", settings, steps}          a run of its own, without its steps being shown
+//      {task: "trial", settings, steps, marks}   a run of its own, without its steps being shown
 // Out: {picture} · {opened, id} · {progress, id} · {trial} · {error}
 
 import { runtime } from "../try_it/network.js";
@@ -128,19 +128,24 @@ again.port1.onmessage = () => enqueue(async () => {
   if (running) again.port2.postMessage(null);
 });
 
-/** A run to its end, and what it was like there. */
-async function trial({ settings, steps }) {
+/** A run to its end, and what it was like there; `marks` are steps to look at it before. */
+async function trial({ settings, steps, marks = [] }) {
   await start();
   const tried = await Run.open(ort, sessions, settings, embedded);
-  let last = null;
-  for (let k = 0; k < steps; k++) {
-    const moment = await tried.advance();
-    if (!Number.isFinite(moment.loss)) return { ended: moment.step, last, floor: tried.floor, psnr: NaN };
-    last = moment;
-    if (moment.step % 20 === 0) postMessage({ tried: moment.step });
+  const { floor } = tried, seen = {};
+  let sum = 0, count = 0;
+  while (tried.step < steps) {
+    const { step, loss } = await tried.advance();
+    if (!Number.isFinite(loss)) return { ended: step, floor, seen };
+    sum += loss;
+    count++;
+    if (step % 20 === 0) postMessage({ tried: step });
+    if (step < steps && !marks.includes(step)) continue;
+    const { psnr, added, spread } = await tried.look();
+    seen[step] = { loss: sum / count, psnr, added, spread };  // the mean loss since the mark before
+    sum = count = 0;
   }
-  const { psnr, added, spread } = await tried.look();
-  return { ended: 0, last, floor: tried.floor, psnr, added, spread };
+  return { ended: 0, floor, seen, psnr: seen[steps].psnr };
 }
 
 const tasks = {

@@ -1,0 +1,203 @@
+"""The playground in a real browser: the library's steps, each preset as its sentence says, every way to go wrong."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from skimage import data
+from visiting import Visit
+
+from data_scripts import playground
+from vdsr_lib.models import VDSR
+from vdsr_lib.patches import extract_patches
+from vdsr_lib.training import TrainingConfig, batch_indices, default_fabric, train
+
+pytestmark = pytest.mark.site
+
+PROBES = Path(__file__).parents[1] / "js" / "playground_page.js"
+RECORD = json.loads(playground.RECORD.read_text(encoding="utf-8"))
+APP = "#playground-app"
+
+
+@pytest.fixture
+def visit(browser, site):
+    with Visit(browser, site) as visit:
+        yield visit
+
+
+def open_page(visit, query=""):
+    page = visit.open(f"playground.html{query}")
+    page.wait_for_selector(f"{APP}[data-state=paused]")
+    page.add_script_tag(path=PROBES)
+    return page
+
+
+def part(page, name):
+    return page.locator(f"[data-part={name}]")
+
+
+def state(page, wanted):
+    page.wait_for_selector(f"{APP}[data-state={wanted}]")
+
+
+def step_of(page):
+    return int(page.locator(APP).get_attribute("data-step"))
+
+
+def reach(page, step):
+    page.wait_for_function(f"Number(document.querySelector('{APP}').dataset.step) >= {step}")
+
+
+def flat(model):
+    return torch.cat([p.detach().flatten() for p in model.parameters()]).numpy()
+
+
+@pytest.mark.parametrize("residual", [True, False], ids=["residual", "plain"])
+@pytest.mark.parametrize("clip", ["value", "norm", "none"])
+def test_twenty_steps_are_those_of_the_library(visit, clip, residual):
+    torch.manual_seed(0)
+    model = VDSR(6, 12, residual=residual)
+    start = flat(model)
+    rate = {"value": 0.1, "norm": 0.01, "none": 1e-4}[clip]
+    config = TrainingConfig(
+        steps=20, batch_size=8, learning_rate=rate, clip=clip, theta=1e-4, max_norm=0.5, precision="fp32", log_every=1
+    )
+    patches = extract_patches([data.camera()[40:124, 180:264]], (2, 3), size=21, stride=21)
+    state = train(model, patches, config, fabric=default_fabric("fp32", accelerator="cpu"))
+    batches = []
+    for k in range(20):
+        x, y = patches.batch(batch_indices(config, len(patches), k)[0])
+        batches.append({"x": x.flatten().tolist(), "y": y.flatten().tolist(), "shape": list(x.shape)})
+    bounds = {"value": {"bound": 1e-4 / rate}, "norm": {"maxNorm": 0.5}, "none": {}}[clip]
+    about = {"width": 12, "residual": residual, "momentum": 0.9, "decay": 1e-4}
+    page = open_page(visit)
+    found = page.evaluate(
+        "inputs => probes.steps(inputs)",
+        {"depth": 6, "about": about, "weights": start.tolist(), "batches": batches, "now": {"rate": rate} | bounds},
+    )
+    np.testing.assert_allclose(found["losses"], [entry["loss"] for entry in state.history], rtol=1e-4)
+    wanted = flat(model)
+    assert np.linalg.norm(found["weights"] - wanted) < 1e-4 * np.linalg.norm(wanted - start)
+    assert visit.wrong == []
+
+
+def trial(page, query, *marks):
+    """The step at which a run ended, and what it was like at each of these steps."""
+    seen = page.evaluate("inputs => probes.trial(inputs)", {"query": query, "steps": marks[-1], "marks": list(marks)})
+    looks = {int(step): look | {"gain": look["psnr"] - seen["floor"]} for step, look in seen["seen"].items()}
+    return seen["ended"], looks
+
+
+def test_presets_do_what_their_sentences_say(visit):
+    """As measured over three seeds; here with the first."""
+    page = open_page(visit)
+    _, clipped = trial(page, "", 100, 200, 300)
+    assert clipped[100]["gain"] > 0
+    assert clipped[300]["gain"] > 0.5
+    ended, _ = trial(page, "clip=none", 20)
+    assert 1 < ended <= 5
+    _, small = trial(page, "clip=none&rate=1e-4", 300)
+    assert abs(small[300]["gain"]) < 0.2
+    _, plain = trial(page, "kind=plain", 200)
+    assert plain[200]["gain"] < -1 < 0 < clipped[200]["gain"]
+    _, deep = trial(page, "depth=12&init=small", 200)
+    assert deep[200]["added"] < 2e-3
+    assert deep[200]["spread"] < 1e-3
+    _, scale = trial(page, "scales=4", 300)
+    assert scale[300]["gain"] < -1
+    _, crawls = trial(page, "theta=1e-5", 100, 200, 300)
+    assert crawls[200]["gain"] < 0
+    assert crawls[300]["loss"] < crawls[200]["loss"] < crawls[100]["loss"], "it still falls"
+    _, dead = trial(page, "theta=0.01", 200)
+    assert dead[200]["spread"] < 1e-3 < dead[200]["added"], "one and the same number"
+    assert visit.wrong == []
+
+
+def test_the_record_bears_the_sentences_out():
+    """Three seeds each: what the presets' sentences say is true of every run that was measured."""
+    runs = {key: list(seeds.values()) for key, seeds in RECORD.items()}
+    assert {len(seeds) for seeds in runs.values()} == {3}
+    assert all(run["gain"]["100"] > 0 and run["gain"]["300"] > 0.5 for run in runs["clipped"])
+    assert all(0 < run["ended"] <= 10 for run in runs["explodes"])
+    assert all(run["ended"] == 0 and abs(run["gain"]["300"]) < 0.2 for run in runs["small-rate"])
+    assert all(run["gain"]["200"] < -1 for run in runs["plain"])
+    assert all(run["added"]["200"] < 2e-3 for run in runs["deep"])
+    assert all(run["gain"]["300"] < -1 for run in runs["scale"])
+    for run in runs["theta-small"]:
+        assert run["loss"]["300"] < run["loss"]["200"] < run["loss"]["100"]
+        assert run["gain"]["200"] < 0
+    assert all(run["spread"]["200"] < 1e-3 < run["added"]["200"] for run in runs["theta-large"])
+
+
+def test_each_preset_is_pressed_said_and_shared(visit):
+    page = open_page(visit)
+    buttons = part(page, "presets").get_by_role("button").all()
+    assert [button.get_attribute("data-preset") for button in buttons] == list(RECORD)
+    sentences, queries = set(), set()
+    for button in buttons:
+        button.click()
+        reach(page, 1)  # or nothing is left of it
+        assert button.get_attribute("aria-pressed") == "true"
+        assert part(page, "presets").locator("[aria-pressed=true]").count() == 1
+        sentences.add(part(page, "sentence").inner_text())
+        queries.add(page.url)
+    assert len(sentences) == len(queries) == len(buttons)
+    assert part(page, "ghosts").locator("li").count() == 5, "four earlier runs stay"
+    page.reload()
+    state(page, "paused")
+    assert buttons[-1].get_attribute("aria-pressed") == "true"
+    assert step_of(page) == 0
+    assert visit.wrong == []
+
+
+def test_an_explosion_is_told_and_the_last_finite_network_kept(visit):
+    page = open_page(visit, "?clip=none")
+    part(page, "start").click()
+    state(page, "ended")
+    told = part(page, "status").inner_text()
+    assert told.startswith(f"Step {step_of(page)}: the loss is not a number any more.")
+    assert "no clip held it" in told
+    assert part(page, "number-loss").inner_text() == "not a number"
+    assert part(page, "number-psnr").inner_text().endswith(")"), "the picture before it"
+    assert part(page, "step").is_disabled()
+    part(page, "start").click()  # "Start again"
+    state(page, "ended")
+    assert visit.wrong == []
+
+
+def test_start_pause_step_reset_seed(visit):
+    page = open_page(visit)
+    start = part(page, "start")
+    part(page, "step").click()
+    reach(page, 1)
+    part(page, "step").click()
+    reach(page, 2)
+    assert step_of(page) == 2
+    start.click()
+    reach(page, 30)
+    assert start.inner_text() == "Pause"
+    start.click()
+    state(page, "paused")
+    page.wait_for_function(
+        f"document.querySelector('[data-part=status]').textContent.startsWith("
+        f"'Step ' + document.querySelector('{APP}').dataset.step + ':')"
+    )
+    stopped = step_of(page)
+    page.wait_for_timeout(300)
+    assert step_of(page) == stopped
+    numbers = part(page, "number-psnr").inner_text()
+    part(page, "reset").click()
+    state(page, "paused")
+    assert step_of(page) == 0
+    # The same address gives the same run.
+    for _ in range(2):
+        part(page, "step").click()
+        page.wait_for_timeout(100)
+    reach(page, 2)
+    part(page, "next-seed").click()
+    page.wait_for_url("**/playground.html?seed=2")
+    state(page, "paused")
+    assert part(page, "number-psnr").inner_text() != numbers
+    assert visit.wrong == []

@@ -1,0 +1,152 @@
+"""What the page Playground is given, and its arithmetic without a browser; the page itself is in tests/site."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skimage import data
+
+from data_scripts import playground
+from vdsr_lib.degradation import degrade, modcrop
+from vdsr_lib.images import luma, to_uint8
+from vdsr_lib.metrics import psnr, shave
+from vdsr_lib.models import VDSR, count_parameters
+from vdsr_lib.patches import extract_patches
+from vdsr_lib.training import TrainingConfig
+
+PROBES = Path(__file__).parent / "js" / "playground.js"
+
+
+def probe(name, **inputs):
+    """What a function of tests/js/playground.js answers."""
+    node = shutil.which("node") or shutil.which("node", path=str(Path(sys.executable).parent))
+    if node is None:
+        pytest.skip("needs node, which comes with the extra `book`")
+    command = [node, str(PROBES), name]
+    done = subprocess.run(command, input=json.dumps(inputs), capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def plane(pixels):
+    return {"data": pixels.ravel().tolist(), "rows": pixels.shape[0], "columns": pixels.shape[1]}
+
+
+def test_pictures_and_graphs_are_laid_out(tmp_path):
+    playground.lay_out(tmp_path)
+    content = json.loads((tmp_path / "pictures.json").read_text())
+    entries = [*content["train"], content["test"]]
+    for entry, part in zip(entries, [*playground.TRAIN, playground.TEST], strict=True):
+        stored = np.frombuffer((tmp_path / entry["file"]).read_bytes(), np.uint8)
+        pixels = stored.reshape(entry["rows"], entry["columns"])
+        assert np.array_equal(pixels, playground.picture(*part))
+        assert pixels.std() > 20
+    assert content["test"]["rows"] % 12 == 0, "nothing of it is cropped at ×2, ×3, ×4"
+    assert len({entry["file"] for entry in entries}) == 3
+    assert (tmp_path / "graphs" / "step-12.onnx").exists()
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) < 500_000
+
+
+@pytest.mark.parametrize("scales", [[2], [3], [4], [2, 3, 4]], ids=str)
+def test_the_page_makes_the_patches_of_the_library(scales):
+    pictures = [to_uint8(luma(data.astronaut()[:97, 100:211])), data.camera()[100:164, 130:201]]
+    found = probe("patches", pictures=[plane(p) for p in pictures], scales=scales, size=21)
+    wanted = extract_patches(pictures, scales, size=21, stride=21)
+    assert found["shape"] == list(wanted.interpolated.shape)
+    for got, tensor in ((found["x"], wanted.interpolated), (found["y"], wanted.high_res)):
+        np.testing.assert_allclose(got, tensor.flatten(), atol=1e-6, rtol=0)
+
+
+def test_the_page_scores_as_the_library():
+    pixels = data.coffee()[100:172, 200:296]
+    truth = to_uint8(luma(pixels))
+    rgba = np.dstack([pixels, np.full(truth.shape, 255, np.uint8)])
+    found = probe("scores", rgba=rgba.ravel().tolist(), **plane(truth))
+    assert found["luma"] == truth.ravel().tolist()
+    for scale, score in zip((2, 3, 4), found["scores"], strict=True):
+        image = modcrop(truth / 255, scale)
+        output = to_uint8(degrade(image, scale).interpolated * 255).astype(float)
+        wanted = psnr(shave(output, scale), shave(to_uint8(image * 255).astype(float), scale))
+        assert score == pytest.approx(wanted, abs=1e-6)
+
+
+def test_weights_start_as_the_librarys_do():
+    for entry in probe("weights", shapes=[[3, 4], [6, 16], [12, 10]]):
+        model = VDSR(entry["depth"], entry["width"])
+        he, small = np.array(entry["he"]), np.array(entry["small"])
+        assert entry["count"] == sum(count_parameters(model)) == len(he)
+        at = 0
+        for conv in model.convs:
+            kernel = slice(at, at + conv.weight.numel())
+            bias = slice(kernel.stop, kernel.stop + len(conv.bias))
+            sigma = float(np.sqrt(2 / (9 * conv.in_channels)))
+            assert np.std(he[kernel]) == pytest.approx(sigma, rel=4 / np.sqrt(2 * conv.weight.numel()))
+            assert not he[bias].any()
+            np.testing.assert_allclose(small[kernel] * sigma, he[kernel] / 1000, rtol=1e-5)
+            at = bias.stop
+
+
+def test_batches_are_shuffled_passes_cut_without_regard_to_seams():
+    batches = probe("batches", seed=1, steps=list(range(8)), count=30, batch=8)
+    stream = [index for batch in batches for index in batch]
+    assert sorted(stream[:30]) == sorted(stream[30:60]) == list(range(30))
+    assert list(range(30)) != stream[:30] != stream[30:60]
+    assert probe("batches", seed=1, steps=[5], count=30, batch=8) == [stream[40:48]], "no step depends on those before"
+    assert probe("batches", seed=2, steps=[0], count=30, batch=8) != [stream[:8]]
+
+
+def test_an_address_holds_the_settings():
+    found = probe("address")
+    assert found["usual"] == ""
+    assert found["lost"] == []
+    assert found["faulty"]["settings"]["depth"] == 6
+    assert [fault.split(":")[0] for fault in found["faulty"]["faults"]] == [
+        "Skip connection", "Depth", "Width", "θ of the clip by value", "Seed"
+    ]  # fmt: skip
+    assert (found["nearest"]["rate"], found["nearest"]["depth"]) == (0.013, 4)
+    assert found["words"].startswith("Clip: none")
+    config = TrainingConfig(learning_rate=0.1, drop_epochs=100, batch_size=1)
+    rates = [now["rate"] for now in found["dropped"]]
+    assert rates == pytest.approx([config.rate(step, 1) for step in (0, 99, 100, 250)])
+    # θ/γ: the bound grows as γ falls.
+    assert [now["bound"] * now["rate"] for now in found["dropped"]] == pytest.approx([2e-4] * 4)
+    values = found["values"]
+    for name, ends in {"depth": (3, 12), "width": (4, 16), "patch": (15, 41)}.items():
+        assert (values[name][0], values[name][-1]) == ends
+    for name in ("rate", "theta", "norm"):
+        steps = np.diff(np.log10(values[name]))
+        assert 0.06 < steps.min() < steps.max() < 0.13, "ten values a decade"
+
+
+def test_a_run_is_told_in_words():
+    look = {"step": 300, "psnr": 30.86, "added": 0.1, "spread": 0.2}
+    found = probe("story", look=look, floor=29.99)
+    assert found["good"] == "Step 300: 30.86 dB, +0.87 against bicubic. It sees more than bicubic interpolation does."
+    assert "one and the same number" in found["constant"]
+    assert "its output is its input" in found["same"]
+    assert "no picture any more" in found["none"]
+    assert "−5.00 against bicubic. It is still learning to hand the picture on." in found["plain"]
+    assert found["ready"].startswith("Ready: bicubic has 29.99 dB")
+    assert "moved a weight by 2·10⁴" in found["end"]
+    assert "no clip held it" in found["end"]
+
+
+def test_curves_have_few_points_and_each_is_a_mean():
+    losses = np.random.default_rng(0).random(3000)
+    found = probe("record", losses=losses.tolist(), ended=False)
+    steps, means = np.array(found["loss"]).T
+    assert found["step"] == 3000
+    assert 60 < len(steps) < 100, "few enough to draw, many enough to see"
+    assert steps[:5].tolist() == [1, 2, 3, 4, 5]
+    assert means[:5].tolist() == losses[:5].tolist()
+    starts = [0, *steps[:-1].astype(int)]
+    assert means.tolist() == pytest.approx([losses[a:b].mean() for a, b in zip(starts, steps.astype(int), strict=True)])
+
+
+def test_the_last_finite_step_is_kept():
+    found = probe("record", losses=[4, 2, None], ended=True)
+    assert found == {"loss": [[1, 4], [2, 2]], "step": 3, "ended": 3, "moment": None}
