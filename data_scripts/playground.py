@@ -18,7 +18,8 @@ import numpy as np
 from skimage import data
 
 from vdsr_lib.errors import VdsrError
-from vdsr_lib.images import luma, to_uint8, write_atomically
+from vdsr_lib.files import write_atomically
+from vdsr_lib.images import luma, to_uint8
 
 from . import training_graphs
 from .notebooks import ROOT
