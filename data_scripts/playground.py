@@ -37,7 +37,7 @@ class PlaygroundError(VdsrError):
 
 def picture(name: str, rows: slice, columns: slice) -> np.ndarray:
     """The luma of a part of a picture, `(H, W)` uint8."""
-    return to_uint8(luma(getattr(data, name)()[rows, columns]))
+    return to_uint8(luma(getattr(data, name)()[rows, columns]), data_range=255)
 
 
 def lay_out(folder: Path) -> None:

@@ -53,7 +53,7 @@ def test_pictures_and_graphs_are_laid_out(tmp_path):
 
 @pytest.mark.parametrize("scales", [[2], [3], [4], [2, 3, 4]], ids=str)
 def test_the_page_makes_the_patches_of_the_library(scales):
-    pictures = [to_uint8(luma(data.astronaut()[:97, 100:211])), data.camera()[100:164, 130:201]]
+    pictures = [to_uint8(luma(data.astronaut()[:97, 100:211]), data_range=255), data.camera()[100:164, 130:201]]
     found = probe("patches", pictures=[plane(p) for p in pictures], scales=scales, size=21)
     wanted = extract_patches(pictures, scales, size=21, stride=21)
     assert found["shape"] == list(wanted.interpolated.shape)
@@ -63,14 +63,14 @@ def test_the_page_makes_the_patches_of_the_library(scales):
 
 def test_the_page_scores_as_the_library():
     pixels = data.coffee()[100:172, 200:296]
-    truth = to_uint8(luma(pixels))
+    truth = to_uint8(luma(pixels), data_range=255)
     rgba = np.dstack([pixels, np.full(truth.shape, 255, np.uint8)])
     found = probe("scores", rgba=rgba.ravel().tolist(), **plane(truth))
     assert found["luma"] == truth.ravel().tolist()
     for scale, score in zip((2, 3, 4), found["scores"], strict=True):
         image = modcrop(truth / 255, scale)
-        output = to_uint8(degrade(image, scale).interpolated * 255).astype(float)
-        wanted = psnr(shave(output, scale), shave(to_uint8(image * 255).astype(float), scale))
+        output = to_uint8(degrade(image, scale).interpolated, data_range=1)
+        wanted = psnr(shave(output, scale), shave(to_uint8(image, data_range=1), scale))
         assert score == pytest.approx(wanted, abs=1e-6)
 
 
