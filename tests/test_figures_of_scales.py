@@ -70,3 +70,16 @@ def test_a_mosaic_lays_pictures_out_pixel_by_pixel():
 def test_uneven_mosaics_are_refused(rows, words):
     with pytest.raises(InputError, match=words):
         figures.Mosaic(rows, "none")
+
+
+def test_paper_against_here_says_how_far_apart():
+    figure = figures.paper_against_here({"a": [(30.0, 30.0), (31.0, 20.0)]}, low=25, unit="dB")
+    assert "a: 2 numbers, differences from −11.00 to +0.00" in figure.alt
+
+
+def test_gain_map_marks_what_was_not_run():
+    values = np.array([[1.0, np.nan], [-2.0, 0.5]])
+    figure = figures.gain_map({"here": values}, ["×2", "×3"], ["{2}", "{3}"], "dB")
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert texts == ["+1.0", "not run", "−2.0", "+0.5"]
+    assert "{3} at ×2 not run" in figure.alt

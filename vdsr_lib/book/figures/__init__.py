@@ -12,7 +12,17 @@ from .learning import (
     table1_curves,
 )
 from .pixels import Mosaic, colored_picture, filter_mosaic, framed_picture, signed_picture
-from .results import differences, gains, ledger_states, quality_bars, roofline, score_by_depth, slip_costs
+from .results import (
+    differences,
+    gain_map,
+    gains,
+    ledger_states,
+    paper_against_here,
+    quality_bars,
+    roofline,
+    score_by_depth,
+    slip_costs,
+)
 from .sampling import bicubic_weights, cubic_kernels, power_ratio, spectra
 from .style import COLORS, WIDTH, BookFigure, book_style
 
@@ -31,12 +41,14 @@ __all__ = [
     "differences",
     "filter_mosaic",
     "framed_picture",
+    "gain_map",
     "gains",
     "gradient_maps",
     "growth_laws",
     "layer_cone",
     "learning_curves",
     "ledger_states",
+    "paper_against_here",
     "power_ratio",
     "profiles",
     "quality_bars",

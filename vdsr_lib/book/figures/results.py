@@ -102,6 +102,66 @@ _STATES = {
 
 
 @drawn
+def paper_against_here(groups: Mapping[str, Sequence[tuple[float, float]]], *, low: float, unit: str) -> BookFigure:
+    """Published numbers against measured ones: a mark on the diagonal came out again.
+
+    Args:
+        groups: pairs `(published, measured)` by what was measured.
+        low: what lies below is drawn at the lower edge, as a triangle.
+        unit: of both axes.
+
+    Chapter: 8.
+    """
+    figure, axes = new_figure(height=4.4)
+    ax: Axes = axes[0, 0]
+    top = max(max(pair) for pairs in groups.values() for pair in pairs) + 0.5
+    ax.plot([low, top], [low, top], color="#444444", linewidth=1)
+    told = []
+    for k, (label, pairs) in enumerate(groups.items()):
+        x, y = np.array(pairs, dtype=float).reshape(-1, 2).T
+        (line,) = ax.plot(x[y >= low], y[y >= low], MARKS[k % len(MARKS)], label=label, markersize=5, alpha=0.8)
+        ax.plot(x[y < low], np.full((y < low).sum(), low), "v", color=line.get_color(), markersize=6)
+        if len(x):
+            told.append(f"{label}: {len(x)} numbers, differences from {(y - x).min():+.2f} to {(y - x).max():+.2f}")
+    ax.set(
+        xlabel=f"the paper ({unit})", ylabel=f"here ({unit})", xlim=(low, top), ylim=(low - 0.3, top), aspect="equal"
+    )
+    figure.legend(loc="outside lower center", ncols=2, columnspacing=1, handletextpad=0.4)
+    figure.alt = f"Measured against published numbers, in {unit}. {'; '.join(told)}.".replace("-", "−")
+    return figure
+
+
+@drawn
+def gain_map(gains: Mapping[str, np.ndarray], rows: Sequence[str], columns: Sequence[str], unit: str) -> BookFigure:
+    """Gains over a common start as coloured tables, one above the other, on one scale of colours.
+
+    Args:
+        gains: `(rows, columns)` each, by title; NaN where nothing was run.
+        rows, columns: their names.
+        unit: of the gains.
+
+    Chapter: 7.
+    """
+    figure, axes = new_figure(len(gains), height=1.7 * len(gains) + 0.5)
+    limit = max(float(np.nanmax(np.abs(values))) for values in gains.values())
+    told = []
+    for ax, (title, values) in zip(axes[:, 0], gains.items(), strict=True):
+        ax.imshow(values, cmap="RdBu", vmin=-limit, vmax=limit, aspect="auto")
+        for i, j in np.ndindex(values.shape):
+            text = "not run" if np.isnan(values[i, j]) else f"{values[i, j]:+.1f}".replace("-", "−")
+            dark = abs(np.nan_to_num(values[i, j])) > 0.55 * limit
+            ax.text(j, i, text, ha="center", va="center", fontsize=8.5, color="white" if dark else "black")
+        ax.set_xticks(range(len(columns)), columns, fontsize=9)
+        ax.set_yticks(range(len(rows)), rows)
+        ax.grid(False)
+        ax.set_title(f"{title} ({unit})", loc="left", fontsize=10)
+        cells = [f"{columns[j]} at {rows[i]} {values[i, j]:+.1f}" for i, j in np.ndindex(values.shape)]
+        told.append(f"{title}: {', '.join(cells)}")
+    figure.alt = ". ".join(told).replace("-", "−").replace("+nan", "not run").replace("nan", "not run")
+    return figure
+
+
+@drawn
 def ledger_states(counts: Mapping[str, Mapping[str, int]]) -> BookFigure:
     """How many rows of the ledger stand where, one bar for each table or figure of the paper.
 
