@@ -20,8 +20,8 @@ import numpy as np
 import pooch
 
 from .errors import ChecksumError, DataError, ImageError
+from .image_files import images_in
 from .images import read_image
-from .pictures import images_in
 
 AUTHORS_WEIGHTS = "authors/VDSR_Official.mat"
 

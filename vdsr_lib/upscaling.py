@@ -33,8 +33,8 @@ from torch import nn
 
 from .errors import ImageError, InputError, WeightsError
 from .evaluation import Network, predict_luma
+from .image_files import FORMATS, check_colour, check_fits, images_in, read_picture, write_picture
 from .images import MAX_PIXELS, data_range_of, rgb_to_ycbcr, round_half_up, ycbcr_to_rgb
-from .pictures import FORMATS, check_colour, check_fits, images_in, read_picture, write_picture
 from .receptive_field import field
 from .resize import AxisWeights, axis_weights, output_size
 
@@ -252,7 +252,7 @@ def upscale_file(
 
     The EXIF rotation is applied. The ICC profile, the resolution (dpi), EXIF, XMP and a PNG's own marks of colour
     are kept where the format can hold them; what is lost is in the notes. For palettes, CMYK, 16 bits and what each
-    format holds see `pictures`.
+    format holds see `image_files`.
 
     Args:
         path_in: any image that Pillow reads; a pipe is read whole.

@@ -16,7 +16,7 @@ import tifffile
 from PIL import Image, ImageCms
 
 from vdsr_lib.errors import ImageError, InputError
-from vdsr_lib.pictures import FORMATS, Picture, check_fits, images_in, read_picture, readable, write_picture
+from vdsr_lib.image_files import FORMATS, Picture, check_fits, images_in, read_picture, readable, write_picture
 from vdsr_lib.upscaling import upscale_file
 
 RNG = np.random.default_rng(0)
