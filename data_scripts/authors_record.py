@@ -1,6 +1,6 @@
 """Score bicubic and the authors' weights by the authors' protocol: `python -m data_scripts.authors_record`.
 
-`authors-ensemble` is the same weights with `evaluation.SelfEnsemble`, eight times as long: ask for it by name.
+`authors-ensemble` is the same weights with `ensemble.SelfEnsemble`, eight times as long: ask for it by name.
 
 The records are written after every image, so a run that was stopped goes on where it was; delete one
 to start it anew. A set whose files cannot be had is left out and named in the record's notes; the
@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from vdsr_lib import datasets, evaluation, pretrained, runs
+from vdsr_lib import datasets, ensemble, evaluation, pretrained, runs
 from vdsr_lib.devices import machine
 from vdsr_lib.errors import DataError, VdsrError
 
@@ -53,7 +53,7 @@ def record(
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{method}.json"
     base = None if method == "bicubic" else pretrained.load(pretrained.AUTHORS)
-    network = evaluation.SelfEnsemble(base) if base is not None and method.endswith("-ensemble") else base
+    network = ensemble.SelfEnsemble(base) if base is not None and method.endswith("-ensemble") else base
     result = runs.read_run(path) if path.exists() else runs.RunRecord(method, "partial")
     result = replace(
         result,

@@ -19,7 +19,7 @@ import pytest
 import torch
 from PIL import Image
 
-from vdsr_lib import cli, datasets, pretrained, upscaling
+from vdsr_lib import cli, datasets, pretrained, upscaling_files
 from vdsr_lib.models import VDSR
 from vdsr_lib.training import TrainingConfig
 from vdsr_lib.upscaling import TILE, upscale
@@ -129,8 +129,8 @@ def test_notes_are_printed(capsys, folder):
 
 def test_tiles_and_quality_reach_the_library(capsys, folder, weights, monkeypatch):
     seen = {}
-    real = upscaling.upscale_file
-    monkeypatch.setattr(upscaling, "upscale_file", lambda *a, **k: seen.update(k) or real(*a, **k))
+    real = upscaling_files.upscale_file
+    monkeypatch.setattr(upscaling_files, "upscale_file", lambda *a, **k: seen.update(k) or real(*a, **k))
     words = ["upscale", folder / "a.png", "-o", folder / "x.jpg", "-s", 2, "-w", weights]
     _run(capsys, *words)
     assert (seen["tile"], seen["quality"]) == (TILE, 95)
@@ -218,7 +218,7 @@ def test_out_of_memory_names_the_remedy(capsys, folder, monkeypatch):
         def fail(*args, error=error, **kwargs):
             raise error
 
-        monkeypatch.setattr(upscaling, "upscale_file", fail)
+        monkeypatch.setattr(upscaling_files, "upscale_file", fail)
         words = ["upscale", folder / "a.png", "-o", folder / "x.png", "-s", 2, "-w", "bicubic"]
         assert "smaller --tile" in _fails(capsys, *words)
 
@@ -227,7 +227,7 @@ def test_an_error_of_ours_is_not_hidden(folder, monkeypatch):
     def fail(*args, **kwargs):
         raise RuntimeError("a mistake in the library")
 
-    monkeypatch.setattr(upscaling, "upscale_file", fail)
+    monkeypatch.setattr(upscaling_files, "upscale_file", fail)
     with pytest.raises(RuntimeError, match="a mistake"):
         cli.main(["upscale", str(folder / "a.png"), "-o", str(folder / "x.png"), "-s", "2", "-w", "bicubic"])
 
@@ -605,13 +605,13 @@ def test_version_and_bad_commands(capsys):
 def test_warnings_do_not_reach_the_user(capsys, folder, monkeypatch):
     import warnings
 
-    real = upscaling.upscale_file
+    real = upscaling_files.upscale_file
 
     def noisy(*args, **kwargs):
         warnings.warn("an inner matter", UserWarning, stacklevel=1)
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(upscaling, "upscale_file", noisy)
+    monkeypatch.setattr(upscaling_files, "upscale_file", noisy)
     monkeypatch.setattr(sys, "warnoptions", [])
     status, _, err = _run(capsys, "upscale", folder / "a.png", "-o", folder / "x.png", "-s", 2, "-w", "bicubic")
     assert (status, err) == (0, [])

@@ -7,12 +7,12 @@ from skimage import data as pictures
 from torch import nn
 
 from vdsr_lib import runs
+from vdsr_lib.ensemble import SelfEnsemble
 from vdsr_lib.errors import InputError
 from vdsr_lib.evaluation import (
     PROTOCOLS,
     Protocol,
     Score,
-    SelfEnsemble,
     evaluate,
     get_protocol,
     mean_score,

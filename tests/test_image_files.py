@@ -17,7 +17,7 @@ from PIL import Image, ImageCms
 
 from vdsr_lib.errors import ImageError, InputError
 from vdsr_lib.image_files import FORMATS, Picture, check_fits, images_in, read_picture, readable, write_picture
-from vdsr_lib.upscaling import upscale_file
+from vdsr_lib.upscaling_files import upscale_file
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (6, 9, 3), dtype=np.uint8)

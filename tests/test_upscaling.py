@@ -14,13 +14,13 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 from torch import nn
 
-from vdsr_lib import upscaling
 from vdsr_lib.devices import choose_device
 from vdsr_lib.errors import ImageError, InputError, WeightsError
 from vdsr_lib.images import rgb_to_ycbcr
 from vdsr_lib.models import SRCNN, VDSR
 from vdsr_lib.resize import imresize
-from vdsr_lib.upscaling import output_shape, plan, reach, upscale, upscale_file
+from vdsr_lib.upscaling import output_shape, reach, upscale
+from vdsr_lib.upscaling_files import UpscaledFile, plan, upscale_file
 
 QUICK = settings(max_examples=25, deadline=None)
 
@@ -295,7 +295,7 @@ def png(tmp_path, photo) -> Path:
 
 def test_file_to_file(png, photo, network):
     result = upscale_file(png, png.with_name("out.png"), 2, network)
-    assert result == upscaling.UpscaledFile(png.with_name("out.png"), (53, 40), (106, 80), ())
+    assert result == UpscaledFile(png.with_name("out.png"), (53, 40), (106, 80), ())
     assert np.array_equal(np.asarray(Image.open(result.path)), upscale(photo, 2, network))
 
 
@@ -356,7 +356,7 @@ def test_too_long_a_side_is_told_before_the_work(tmp_path):
 WRITE = """
 import resource, sys
 from vdsr_lib.errors import ImageError
-from vdsr_lib.upscaling import upscale_file
+from vdsr_lib.upscaling_files import upscale_file
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
 for path in sys.argv[2:]:
     try:

@@ -103,7 +103,10 @@ def _file_2_closed() -> Iterator[None]:
         yield
         return
     stream = sys.stderr
-    ours = isinstance(stream, io.TextIOWrapper) and stream.fileno() == 2
+    try:
+        ours = isinstance(stream, io.TextIOWrapper) and stream.fileno() == 2
+    except io.UnsupportedOperation:  # a stream of a test or a notebook, which is no file
+        ours = False
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)
@@ -122,14 +125,14 @@ def _file_2_closed() -> Iterator[None]:
 
 
 def _upscale(options: argparse.Namespace) -> int:
-    from . import upscaling
+    from . import upscaling, upscaling_files
 
     upscaling.output_shape((1, 1), options.scale)
     suffix = options.format and f".{options.format}"
-    pairs = upscaling.plan(options.inputs, options.output, suffix)
-    to_stdout = pairs[0][1] == upscaling.STDOUT
+    pairs = upscaling_files.plan(options.inputs, options.output, suffix)
+    to_stdout = pairs[0][1] == upscaling_files.STDOUT
     tell = partial(print, file=sys.stderr if to_stdout else sys.stdout)
-    for note in upscaling.left_out(options.inputs):
+    for note in upscaling_files.left_out(options.inputs):
         tell(note)
     network, name, _ = _load(options)
     tell(f"weights: {_describe(name)}")
@@ -145,11 +148,11 @@ def _upscale(options: argparse.Namespace) -> int:
             with _plain_float32():
                 arguments["progress"] = _progress(options, label, "tile")
                 if to_stdout:
-                    done = upscaling.upscale_to_stdout(
+                    done = upscaling_files.upscale_to_stdout(
                         path_in, options.scale, network, suffix=suffix or ".png", **arguments
                     )
                 else:
-                    done = upscaling.upscale_file(
+                    done = upscaling_files.upscale_file(
                         path_in,
                         path_out,
                         options.scale,

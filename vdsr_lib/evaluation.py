@@ -16,7 +16,6 @@ from .devices import tf32
 from .errors import InputError
 from .images import as_array, data_range_of, luma, rgb_to_ycbcr, to_8_bit_scale, to_uint8, ycbcr_to_rgb
 from .metrics import psnr, shave, ssim
-from .symmetry import orient, orient_back
 
 Network = Callable[[Tensor], Tensor]
 
@@ -125,31 +124,6 @@ def predict_luma(network: Network | None, interpolated: np.ndarray, *, data_rang
     if y.shape != x.shape:
         raise InputError(f"the network made {tuple(y.shape)} of {tuple(x.shape)}, wanted the same size")
     return y[0, 0].double().cpu().numpy() * top
-
-
-class SelfEnsemble(nn.Module):
-    """The mean of a network's eight answers to a picture turned and mirrored, each turned back.
-
-    It commutes with all eight symmetries of the square, bit for bit in float32: the answers are the same eight, and
-    their sum is taken in float64, where the order does not matter. It costs eight runs of the network, and sees as far.
-
-    Args:
-        network: `(N, 1, H, W)` → the same size.
-
-    Source: Timofte et al. 2016, section 3.6; Lim et al. 2017, section 3.4 ("geometric self-ensemble"). Chapter: 9.
-    """
-
-    def __init__(self, network: nn.Module):
-        super().__init__()
-        self.network = network
-
-    def answers(self, interpolated: Tensor) -> Tensor:
-        """The eight answers, turned back: `(N, 1, H, W)` → `(8, N, 1, H, W)`; the first is the network's own."""
-        return torch.stack([orient_back(self.network(orient(interpolated, k)), k) for k in range(8)])
-
-    def forward(self, interpolated: Tensor) -> Tensor:
-        """Their mean, `(N, 1, H, W)`."""
-        return self.answers(interpolated).double().mean(0).to(interpolated.dtype)
 
 
 def reconstruct(

@@ -228,7 +228,7 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
     """Read an image file as the protocols want it.
 
     Returns: uint8, `(H, W)` for a grey file and `(H, W, 3)` RGB for every other kind, yours to write
-        to; transparency is dropped. For alpha, 16 bits and profiles see `upscaling.upscale_file`.
+        to; transparency is dropped. For alpha, 16 bits and profiles see `upscaling_files.upscale_file`.
     Errors: `ImageError`, see `open_image`.
     """
     image = open_image(path)

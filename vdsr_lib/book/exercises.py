@@ -1013,7 +1013,7 @@ def check_09b(answer: Callable[[Any, Any], Any]) -> None:
     """A self-ensemble of one's own, `my_ensemble(network, x)`, for tensors `(N, 1, H, W)`."""
     import torch
 
-    from ..evaluation import SelfEnsemble
+    from ..ensemble import SelfEnsemble
 
     function = _function("09b", answer)
     generator = torch.Generator().manual_seed(9)
