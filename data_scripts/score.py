@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from vdsr_lib import datasets, evaluation, pretrained, runs
 from vdsr_lib.errors import VdsrError, WeightsError
-from vdsr_lib.files import write_atomically
+from vdsr_lib.files import write_text
 
 from .experiments import get_experiment
 from .reproduce import Folders, ended, file_checksum, padded, stored
@@ -60,7 +60,7 @@ def add_scores(
         per_image[image] = {"psnr": score.psnr, "ssim": score.ssim}
         text = json.dumps({"weights": weights, "scores": done})
         notes.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(notes, lambda temporary, text=text: temporary.write_text(text, encoding="utf-8"))
+        write_text(notes, text)
     wanted = {str(s): {image: done[str(s)][image] for image in images} for s in scales}
     scores = {**record.scores, set_name: {**record.scores.get(set_name, {}), **wanted}}
     record = replace(record, scores=scores)
