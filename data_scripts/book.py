@@ -123,6 +123,7 @@ def stage(runs: Sequence[Run]) -> None:
         page = STAGE / notebook.name
         content = nbformat.read(page, as_version=4)
         students.offer(content, f"students/{notebook.name}")
+        students.show_solutions(content)
         nbformat.write(content, page)
     fill("run_record.md", RUN_TABLE, run_table(runs))
     fill("instructors.md", COURSE, students.course_table(runs))

@@ -105,13 +105,17 @@ def page_of(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def contents() -> dict[str, str]:
-    """The pages in their order, each with its number as a chapter; `""` for a page that has none."""
+    """The pages in their order, each with its number as a chapter; `""` for a page that has none.
+
+    A chapter's further pages, its `sections`, have its number.
+    """
     toc = yaml.safe_load((BOOK / "_toc.yml").read_text(encoding="utf-8"))
     pages, number = {toc["root"]: ""}, 0
     for part in toc["parts"]:
         for chapter in part["chapters"]:
             number += bool(part.get("numbered"))
-            pages[chapter["file"]] = str(number) if part.get("numbered") else ""
+            for page in (chapter, *chapter.get("sections", ())):
+                pages[page["file"]] = str(number) if part.get("numbered") else ""
     return pages
 
 
@@ -133,13 +137,14 @@ LABELS = re.compile(
     r"|\$\$ \((?P<equation>[\w-]+)\)",
     re.MULTILINE,
 )
+TARGET = re.compile(r"^\((?P<place>[\w-]+)\)=\n+(?:#+ +(?P<title>[^\n]+))?", re.MULTILINE)
 WORDS = {"exercise": "Exercise {}", "figure": "Figure {}", "equation": "({})"}
 ANCHORS = {"exercise": "{}", "figure": "{}", "equation": "equation-{}"}
 
 
 @lru_cache(maxsize=1)
 def references() -> dict[str, tuple[str, str]]:
-    """`{label: (its words, its address)}` for exercises, figures and equations, numbered as the pages are."""
+    """`{label: (its words, its address)}` of exercises, figures and equations, numbered as on the pages, and headings."""
     found, counts = {}, Counter[tuple[str, str]]()
     for page, chapter in contents().items():
         path = BOOK / f"{page}.md"
@@ -153,6 +158,8 @@ def references() -> dict[str, tuple[str, str]]:
                 named = [("figure", name)] if name else []
             else:
                 named = [(kind, m[kind]) for m in LABELS.finditer(cell.source) if (kind := m.lastgroup)]
+                for match in TARGET.finditer(cell.source):
+                    found[match["place"]] = match["title"] or "there", f"{page_of(page)}#{match['place']}"
             for kind, label in named:
                 counts[kind, chapter] += 1
                 number = f"{chapter}.{counts[kind, chapter]}".lstrip(".")
@@ -233,7 +240,7 @@ def plain_text(text: str, claims: dict[str, dict]) -> str:
     def blocks(text: str) -> str:
         return FENCE.sub(directive, text)
 
-    text = blocks(text)
+    text = blocks(re.sub(r"^\([\w-]+\)=\n+|(<a id=[^>]*></a>)+\n?", "", text, flags=re.MULTILINE))
     text = re.sub(r"^([^\n:][^\n]*)\n: +", r"- **\1.** ", text, flags=re.MULTILINE)  # a definition list
     text = EQUATION.sub(lambda m: rf" \tag{{{references()[m[1]][0].strip('()')}}} $$", text)
     return ROLE.sub(role, text).strip()

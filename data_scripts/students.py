@@ -20,7 +20,7 @@ from vdsr_lib.files import write_text
 
 from . import notebooks
 from .notebooks import BUILD
-from .plain_notebooks import is_solution, make
+from .plain_notebooks import is_solution, make, solved
 
 OUT = BUILD / "students"
 
@@ -57,6 +57,17 @@ def offer(page: NotebookNode, file: str) -> None:
             cell.source = re.sub("^## Exercises$", lambda _: words, cell.source, flags=re.MULTILINE)
             return
     raise InputError(f"{Path(file).name} has solutions, but no heading ## Exercises")
+
+
+def show_solutions(page: NotebookNode) -> None:
+    """Take the marks around solutions, and the blank before them, off a page: a reader wants the code alone.
+
+    Args:
+        page: changed in place.
+    """
+    for cell in page.cells:
+        if cell.cell_type == "code" and is_solution(cell):
+            cell.source = solved(cell.source)
 
 
 def course_table(runs: Iterable[notebooks.Run]) -> str:

@@ -138,15 +138,15 @@ def test_myst_becomes_markdown():
         "{cite:t}`kim2016vdsr`, {numref}`fig-equal`, {ref}`ex-01b`, {py:func}`~vdsr_lib.models.init_he`, "
         "{glue:text}`loss:+.1f`."
     )
-    page = plain_notebooks.page_of("01_task")
+    page = plain_notebooks.page_of("01b_score")
     plain = plain_text(text, claims).replace(page, "P").replace(plain_notebooks.site(), "S/")
     number, label = references()["eq-psnr"][0], references()["fig-equal"][0]
     assert plain == (
-        f"### Exercise 1.1: Half the error\n\nBy 6.0 dB, by [{number}](P#equation-eq-psnr)?\n"
+        f"### Exercise 1.4: Half the error\n\nBy 6.0 dB, by [{number}](P#equation-eq-psnr)?\n"
         f"$$ a \\tag{{{number.strip('()')}}} $$\n\n"
         "See [Notation and words](S/notation.html), [the *start*](S/intro.html), "
         f"[(Kim et al., 2016)](S/bibliography.html), [Kim et al. (2016)](S/bibliography.html), [{label}](P#fig-equal), "
-        "[Exercise 1.2](P#ex-01b), "
+        "[Exercise 1.5](P#ex-01b), "
         "[`init_he`](S/library.html#vdsr_lib.models.init_he), −0.5."
     )
     note = ":::{admonition} Aims\n:class: note\n- one\n:::\nafter"
@@ -211,3 +211,10 @@ def test_what_nothing_reads_is_taken_out_and_nothing_else():
         "b()\nd.e = 1\ncounts[0] = 2",
         "print(x)",
     ]
+
+
+def test_targets_are_places_to_go_to_and_leave_no_trace():
+    text = "See {ref}`protocol` and {ref}`the table <slips-table>`.\n\n(matrices)=\n## Two\n\n"
+    text += '<a id="old"></a><a id="b"></a>\nGo on.'
+    plain = plain_text(text, {}).replace(plain_notebooks.page_of("01b_score"), "P")
+    assert plain == "See [The protocol, step by step](P#protocol) and [the table](P#slips-table).\n\n## Two\n\nGo on."

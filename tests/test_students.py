@@ -143,10 +143,23 @@ def test_pages_offer_what_is_written(tmp_path):
         students.offer(page, "students/01_task.ipynb")
 
 
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_page_shows_solutions_without_scaffolding(name):
+    page = nbformat.from_dict(copy.deepcopy(CHAPTERS[name]))
+    students.show_solutions(page)
+    for before, after in zip(CHAPTERS[name].cells, page.cells, strict=True):
+        if before.cell_type == "code" and students.is_solution(before):
+            assert "SOLUTION" not in after.source
+            assert not re.search(r"^\w+ = \.\.\.$", after.source, re.MULTILINE)
+            assert "exercises.check_" in after.source
+        else:
+            assert before.source == after.source
+
+
 def test_the_course_table_has_minutes_exercises_and_seconds(tmp_path):
     run_of_1 = Run("01_task", "quick", 12.3, "a machine", "abc1234", "2026-01-02", {}, tmp_path)
     minutes = re.search(r"⏱ (\d+)", CHAPTERS["01_task"].cells[0].source)[1]
-    assert students.course_table([run_of_1]).splitlines()[2] == f"| {{doc}}`/01_task` | {minutes} | 4 | 12 |"
+    assert students.course_table([run_of_1]).splitlines()[2] == f"| {{doc}}`/01_task` | {minutes} | 3 | 12 |"
     assert (notebooks.BOOK / "instructors.md").read_text(encoding="utf-8").count(book.COURSE) == 1
 
 

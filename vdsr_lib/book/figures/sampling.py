@@ -49,20 +49,20 @@ def bicubic_weights(scale: float, antialias: bool = True) -> BookFigure:
     figure = slider_figure(4.9, (0.75, 0.55, 0.1, 0.1))
     top, bottom = figure.subplots(2, 1, height_ratios=[1.35, 1])
     largest = np.abs(matrix).max()
-    extent = (0.5, in_size + 0.5, out_size + 0.5, 0.5)
+    extent = (-0.5, in_size - 0.5, out_size - 0.5, -0.5)  # pixels are counted from 0, as in the text
     top.imshow(matrix, cmap="RdBu", vmin=-largest, vmax=largest, aspect="auto", extent=extent)
-    top.axhspan(row + 0.5, row + 1.5, fill=False, edgecolor=COLORS["orange"], linewidth=2)
-    top.set(ylabel="output pixel", yticks=sorted({1, row + 1, out_size}), xticks=[1, 4, 8, 12, 16])
+    top.axhspan(row - 0.5, row + 0.5, fill=False, edgecolor=COLORS["orange"], linewidth=2)
+    top.set(ylabel="output pixel", yticks=sorted({0, row, out_size - 1}), xticks=[0, 4, 8, 12, 15])
     top.grid(False)
-    bottom.bar(np.arange(1, in_size + 1), matrix[row], color=COLORS["blue"], width=0.7)
+    bottom.bar(np.arange(in_size), matrix[row], color=COLORS["blue"], width=0.7)
     bottom.axhline(0, color="#444444", linewidth=0.8)
     bottom.set(
-        xlabel="input pixel", ylabel="weight", xlim=(0.5, in_size + 0.5), ylim=(-0.2, 1.1), xticks=[1, 4, 8, 12, 16]
+        xlabel="input pixel", ylabel="weight", xlim=(-0.5, in_size - 0.5), ylim=(-0.2, 1.1), xticks=[0, 4, 8, 12, 15]
     )
     figure.align_ylabels()
     taps = int(np.count_nonzero(np.abs(matrix[row]) > 1e-12))
     figure.alt = (
-        f"{in_size} pixels become {out_size}. Output pixel {row + 1} mixes {taps} input pixel"
+        f"{in_size} pixels become {out_size}. Output pixel {row} mixes {taps} input pixel"
         f"{'s' if taps != 1 else ''}, with weights from {matrix[row].min():.2f} to {matrix[row].max():.2f}."
     ).replace("-", "−")
     return figure
