@@ -144,7 +144,7 @@ ANCHORS = {"exercise": "{}", "figure": "{}", "equation": "equation-{}"}
 
 @lru_cache(maxsize=1)
 def references() -> dict[str, tuple[str, str]]:
-    """`{label: (its words, its address)}` of exercises, figures and equations, numbered as pages are, and of headings."""
+    """`{label: (its words, its address)}` of exercises, figures, equations and headings, numbered as on the pages."""
     found, counts = {}, Counter[tuple[str, str]]()
     for page, chapter in contents().items():
         path = BOOK / f"{page}.md"
