@@ -5,6 +5,10 @@ forward, loss, backward, clip, update) is one CUDA graph that is replayed, with 
 order of the batches prepared beforehand, and scores rounded and summed by other processes while training goes on.
 Where there is no card, the same code runs step by step on the processor, which is how it is tested.
 
+A bare machine with a card needs the pictures (`--pack .card/data.tar.xz` here, unpacked there, VDSR_DATA naming the
+folder), and wheels of pooch and lightning-fabric. First `--search --time printed-theta-1e-5` says what a step costs by
+each variant and which rate and patches lead; then `--queue --variant NAME` spends the rest.
+
 It stops by itself when its time is up, with a checkpoint to go on from, here or by `data_scripts.reproduce`.
 """
 
@@ -15,6 +19,7 @@ import json
 import multiprocessing
 import os
 import sys
+import tarfile
 import time
 import traceback
 import zipfile
@@ -30,9 +35,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vdsr_lib import evaluation, pretrained, runs
+from vdsr_lib import datasets, evaluation, pretrained, runs
 from vdsr_lib.devices import machine
 from vdsr_lib.errors import DataError, InputError
+from vdsr_lib.files import write_atomically
 from vdsr_lib.models import VDSR
 from vdsr_lib.muon import orthogonalize
 from vdsr_lib.patches import Patches, extract_patches
@@ -48,7 +54,7 @@ from vdsr_lib.training import (
     step_symmetries,
 )
 
-from .experiments import Experiment, get_experiment, miniature, step_flop
+from .experiments import CARD_QUEUE, CARD_SEARCH, Experiment, get_experiment, miniature, step_flop
 from .reproduce import Folders, initial_network, load_images, new_record, split
 
 CHUNK = 250  # steps between two looks at the clock
@@ -571,6 +577,20 @@ def pack(folder: Path, out: Path, limit: int = 15_000_000, most: int = 7) -> lis
     return left_out
 
 
+def pack_data(file: Path, sets: Sequence[str] = ("T91", "BSD200", "Set5", "Set14", "B100")) -> int:
+    """Write the sets, byte for byte, as one tar.xz whose folder `VDSR_DATA` can name; its size in bytes."""
+
+    def write(temporary: Path) -> None:
+        with tarfile.open(temporary, "w:xz") as archive:
+            for name in sets:
+                for path in datasets.fetch_set(name):
+                    archive.add(path, f"{name}/{path.name}")
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(file, write)
+    return file.stat().st_size
+
+
 def time_variants(card: Card, experiment: Experiment, variants: Sequence[str], steps: int = 60) -> None:
     """Print a step's time by variant, against the reference loop's loss: a wrong one would show."""
     patches = patches_of(experiment).to(card.device)
@@ -612,8 +632,11 @@ def main(argv: list[str] | None = None) -> int:
     """The command line; see the module's docstring."""
     parser = argparse.ArgumentParser(prog="python -m data_scripts.card", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="experiments, in this order")
+    parser.add_argument("--queue", action="store_true", help="after those, all that `experiments.CARD_QUEUE` names")
+    parser.add_argument("--search", action="store_true", help="after those, all that `experiments.CARD_SEARCH` names")
+    parser.add_argument("--pack", type=Path, metavar="FILE", help="write the pictures that a card needs, and stop")
     parser.add_argument("--seconds", type=float, default=540.0, help="time for everything")
-    parser.add_argument("--out", type=Path, required=True, help="where the packed results go")
+    parser.add_argument("--out", type=Path, help="where the packed results go")
     parser.add_argument("--work", type=Path, default=None, help="where records, weights and checkpoints lie meanwhile")
     parser.add_argument("--variant", choices=VARIANTS, default="plain")
     parser.add_argument("--time", metavar="NAME", action="append", default=[], help="time a step of each variant")
@@ -622,6 +645,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--commit", default="", help="of the code, where there is no git")
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 3))
     arguments = parser.parse_args(argv)
+    if arguments.pack:
+        print(f"{arguments.pack}: {pack_data(arguments.pack) / 2**20:.1f} MiB")
+        return 0
+    if not arguments.out:
+        parser.error("wanted --out FOLDER for the results")
+    names = [*arguments.names]
+    names += [*(CARD_SEARCH if arguments.search else ()), *(CARD_QUEUE if arguments.queue else ())]
     began = time.monotonic()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
@@ -638,7 +668,7 @@ def main(argv: list[str] | None = None) -> int:
         scorer = Scorer(pool, device)
         card = Card(device, began + arguments.seconds - 20, folders, arguments.out, scorer, arguments.variant,
                     arguments.commit)  # fmt: skip
-        queue = [get_experiment(name) for name in arguments.names]
+        queue = [get_experiment(name) for name in dict.fromkeys(names)]
         if arguments.profile == "quick":
             queue = [miniature(e) for e in queue]
         print(f"{machine()}, torch {torch.__version__}, {len(queue)} runs", flush=True)

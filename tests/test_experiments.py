@@ -49,7 +49,7 @@ FACTS = [
     # Section 5.1 and 5.2: the network of table 3, the 291 images turned and flipped.
     (r"paper-291", {**RECIPE, **WHOLE, "training_set": "291", "scales": (2, 3, 4), "patch": 41, "stride": 41,
                     "depth": 20, "learning_rate": 0.1, "residual": True, "augment": True, "held_out": 0,
-                    "final": tuple((name, (2, 3, 4)) for name in ("Set5", "Set14", "B100"))}),
+                    "final": tuple((name, (2, 3, 4)) for name in ("Set5", "Set14", "B100", "Urban100"))}),
     (r"printed-theta-.*", {**RECIPE, **WHOLE, **T91_X234, "depth": 20, "learning_rate": 0.1, "residual": True}),
     (r"srcnn-915", {**SRCNN, "learning_rate": 1e-4, "last_layer_factor": 0.1, "optimizer": "sgd", "momentum": 0.9,
                     "clip": "none", "weight_decay": 0.0}),
