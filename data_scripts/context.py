@@ -28,7 +28,7 @@ from vdsr_lib.models import VDSR
 
 from .reproduce import ASSETS, commit
 
-METHODS = ("authors", "vdsr-291")
+METHODS = ("authors", pretrained.DEFAULT)
 PICTURES = {"cat": ("embedded", "chelsea"), "butterfly": ("Set5", "butterfly")}
 WIDTHS = (1, 3, 5, 7, 9, 13, 17, 25, 41)
 SURROUNDINGS = ("mirrored", "zeros")

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from vdsr_lib import runs
+from vdsr_lib import pretrained, runs
 from vdsr_lib.errors import DataError
 from vdsr_lib.files import write_atomically
 
@@ -244,8 +244,8 @@ def table3() -> Iterator[Row]:
         ("bicubic", "Bicubic", "bicubic", EXACT, SETS),
         ("the authors' weights", "VDSR", "authors", EXACT, SETS),
         ("SRCNN 9-1-5, ours", "SRCNN", "srcnn-915", TRAINED, ("Set5",)),
-        ("SRCNN 9-1-5, modern recipe", "SRCNN", "srcnn-291", TRAINED, SETS),
-        ("our weights, modern recipe", "VDSR", "vdsr-291", TRAINED, SETS),
+        ("SRCNN 9-1-5, modern recipe", "SRCNN", pretrained.DEFAULT_SRCNN, TRAINED, SETS),
+        ("our weights, modern recipe", "VDSR", pretrained.DEFAULT, TRAINED, SETS),
         ("our weights, modern recipe, longer", "VDSR", "vdsr-291-long", TRAINED, SETS),
         ("our run of the paper's recipe", "VDSR", "paper-291", TRAINED, SETS),
     )

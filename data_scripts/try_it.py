@@ -29,7 +29,7 @@ from .notebooks import BUILD
 
 CACHE = BUILD / "cache" / "onnx"
 # What the page offers beside bicubic, in order: the words on the page, the name of the shipped weights.
-NETWORKS = {"SRCNN": "srcnn-291", "VDSR": "vdsr-291"}
+NETWORKS = {"SRCNN": pretrained.DEFAULT_SRCNN, "VDSR": pretrained.DEFAULT}
 # Parts of scikit-image's pictures: name, rows, columns, words on the page, words for those who cannot see it.
 SAMPLES = [
     ("astronaut", slice(0, 384), slice(60, 444), "Astronaut", "An astronaut in an orange suit, smiling"),

@@ -142,13 +142,9 @@ def test_tiles_and_quality_reach_the_library(capsys, folder, weights, monkeypatc
     assert (seen["tile"], seen["quality"]) == (None, 50)
 
 
-def test_the_default_weights_are_the_best_shipped_or_the_authors(capsys, folder, weights, monkeypatch, authors):
+def test_the_default_weights_are_those_that_the_library_names(capsys, folder):
     words = ["upscale", folder / "a.png", "-o", folder / "x.png", "-s", 1, "--force"]
-    monkeypatch.setattr(pretrained, "shipped", lambda: ["srcnn-915"])
-    assert _run(capsys, *words)[1][0] == "weights: authors (released by the paper's authors)"
-    monkeypatch.setattr(pretrained, "shipped", lambda: ["srcnn-915", "vdsr-291"])
-    monkeypatch.setattr(pretrained, "_shipped_path", lambda name: weights)
-    assert _run(capsys, *words)[1][0] == "weights: vdsr-291 (ships with vdsr_lib)"
+    assert _run(capsys, *words)[1][0] == f"weights: {pretrained.DEFAULT} (ships with vdsr_lib)"
 
 
 @pytest.mark.parametrize(

@@ -78,11 +78,7 @@ def test_installed_alone_it_runs_with_neither_network_nor_repository(distributio
     Image.fromarray(small).save(empty / "small.png")
     run("vdsr", "upscale", "small.png", "-o", "bicubic.png", "-s", "3", "-w", "bicubic")
     np.testing.assert_array_equal(Image.open(empty / "bicubic.png"), upscaling.upscale(small, 3))
-    if pretrained.default() == pretrained.AUTHORS:  # nothing of ours ships yet
-        message = run("vdsr", "upscale", "small.png", "-o", "ours.png", "-s", "3", status=2)
-        assert "VDSR_Official.mat: cannot be downloaded" in message
-        return
     run("vdsr", "upscale", "small.png", "-o", "ours.png", "-s", "3")
-    ours = upscaling.upscale(small, 3, pretrained.load(pretrained.default()))
+    ours = upscaling.upscale(small, 3, pretrained.load(pretrained.DEFAULT))
     np.testing.assert_allclose(np.asarray(Image.open(empty / "ours.png"), int), ours, atol=1)
     assert not np.array_equal(ours, upscaling.upscale(small, 3))

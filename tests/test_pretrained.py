@@ -129,7 +129,8 @@ def test_every_shipped_network_loads_and_tells_of_itself():
     for name in names:
         assert count_parameters(pretrained.load(name))[0] > 0
         assert "experiment" in pretrained.about(name)
-    assert pretrained.default() in [*names, pretrained.AUTHORS]
+    assert pretrained.model_spec(pretrained.load(pretrained.DEFAULT))["kind"] == "VDSR"
+    assert pretrained.model_spec(pretrained.load(pretrained.DEFAULT_SRCNN))["kind"] == "SRCNN"
 
 
 # The authors' own

@@ -13,7 +13,7 @@ from skimage import data
 
 from data_scripts import try_it
 from data_scripts.notebooks import BOOK
-from vdsr_lib import exporting
+from vdsr_lib import exporting, pretrained
 from vdsr_lib.images import read_image
 from vdsr_lib.models import VDSR
 from vdsr_lib.upscaling import upscale
@@ -72,9 +72,9 @@ def test_a_network_is_exported_again_only_when_it_changes(tmp_path, monkeypatch)
 
 
 def test_only_what_ships_is_offered(monkeypatch):
-    monkeypatch.setattr(try_it.pretrained, "shipped", lambda: ["another", "vdsr-291"])
+    monkeypatch.setattr(try_it.pretrained, "shipped", lambda: ["another", pretrained.DEFAULT])
     monkeypatch.setattr(try_it.pretrained, "load", lambda name: name)
-    assert try_it.shipped() == {"VDSR": "vdsr-291"}
+    assert try_it.shipped() == {"VDSR": pretrained.DEFAULT}
 
 
 # --- the arithmetic, in JavaScript ---------------------------------------------------------------------

@@ -265,7 +265,7 @@ def _info(options: argparse.Namespace) -> int:
         total = len(datasets.names_of(name))
         print(f"  {name:10} {datasets.present(name):>3} of {total:>3} files here")
     print(f"{'weights':12} {', '.join(pretrained.shipped()) or 'none ship'}")
-    print(f"{'default':12} {pretrained.default()}")
+    print(f"{'default':12} {pretrained.DEFAULT}")
     return 0
 
 
@@ -279,7 +279,7 @@ def _load(options: argparse.Namespace) -> tuple[Network | None, str, str | None]
     device = devices.choose_device(options.device)
     if options.weights == BICUBIC:
         return None, BICUBIC, None
-    name = options.weights or pretrained.default()
+    name = options.weights or pretrained.DEFAULT
     network = pretrained.load(name).to(device)
     return network, name, hashlib.sha256(pretrained.locate(name).read_bytes()).hexdigest()
 

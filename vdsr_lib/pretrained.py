@@ -19,12 +19,18 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
-from . import datasets, runs
+from . import datasets
 from .errors import WeightsError
 from .files import write_atomically
 from .models import SRCNN, VDSR
 
 AUTHORS = "authors"
+
+DEFAULT = "vdsr-291"
+"""The network to upscale with: the one that the book calls ours. It was chosen on held-out training pictures."""
+
+DEFAULT_SRCNN = "srcnn-291"
+"""The SRCNN to set beside it: trained on the same pictures by the same recipe."""
 
 
 def shipped() -> list[str]:
@@ -151,21 +157,6 @@ def locate(name: str) -> Path:
     raise WeightsError(
         f"no weights named {name!r}; there are {', '.join([*shipped(), AUTHORS])}, or a .safetensors file"
     )
-
-
-def default() -> str:
-    """The name of the weights to upscale with: the best shipped ones, or the authors' while none ship.
-
-    Best is the highest PSNR on Set5 in its own run record, among the names that begin with `vdsr`.
-    """
-    ours = [name for name in shipped() if name.startswith("vdsr")]
-    return max(ours, key=_set5_psnr, default=AUTHORS)
-
-
-def _set5_psnr(name: str) -> float:
-    record = runs.find_run(name)
-    scales = record.scores.get("Set5", {}) if record else {}
-    return sum(record.mean("Set5", int(scale)) for scale in scales) / len(scales) if record and scales else 0.0
 
 
 def _shipped_path(name: str) -> Path:
