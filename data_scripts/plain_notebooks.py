@@ -50,6 +50,11 @@ def is_solution(cell: NotebookNode) -> bool:
     return "solution" in cell.metadata.get("tags", [])
 
 
+def is_worked(cell: NotebookNode) -> bool:
+    """The cell is tagged `worked`: code of a solution in words, which students do not get."""
+    return "worked" in cell.metadata.get("tags", [])
+
+
 def split_solution(source: str) -> Iterator[tuple[bool, str]]:
     """A cell's lines, each with whether it belongs to the solution; the marks themselves are left out.
 
@@ -414,6 +419,8 @@ def make(name: str, *, student: bool = False) -> NotebookNode:
     exercise = ""
     for cell in chapter.cells:
         if cell.cell_type == "code":
+            if student and is_worked(cell):
+                continue
             title = title_of(cell)
             if is_solution(cell) and not student:
                 title = f"Solution to exercise {exercise}"

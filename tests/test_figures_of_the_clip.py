@@ -18,6 +18,8 @@ FIGURES = {
     "run_curves, no run": lambda: figures.run_curves({}, xlabel="epoch", ylabel="share"),
     "clip_shapes": lambda: figures.clip_shapes(np.array([[3.0, 4.0], [0.1, -0.2]]), bound=1.0),
     "clip_explorer": lambda: figures.clip_explorer(np.array([0.0, 0.1, 1.0, 10.0]), 0.5, [3.0, 1.0], 0.2, "a choice"),
+    "parabola": lambda: figures.parabola_steps([1.0, -0.5, 0.25], 2.0, "a choice"),
+    "parabola, lost": lambda: figures.parabola_steps([1.0, -2.0, 4.0, -8.0], 2.0, "too far"),
     "clip_explorer, lost": lambda: figures.clip_explorer(np.ones(3), None, [3.0, float("inf")], 0.2, "no clip"),
     "residual_histogram": lambda: figures.residual_histogram(PICTURE, RESIDUAL, "cat at ×2"),
     "table1_curves": lambda: figures.table1_curves(
@@ -46,6 +48,8 @@ def test_the_clips_move_points_onto_their_shapes():
 
 def test_the_explorer_tells_what_is_clipped_and_how_the_run_ended():
     # Of 0, 0.1, 1 and 10 two lie above 0.5; the zero counts, though it has no place on the axis.
+    assert "step 2 leaves the picture" in FIGURES["parabola, lost"]().alt
+    assert "after 2 steps the weight is at 0.25" in FIGURES["parabola"]().alt
     assert "50% of the first gradient" in FIGURES["clip_explorer"]().alt
     words = FIGURES["clip_explorer, lost"]().alt
     assert "nothing is clipped" in words

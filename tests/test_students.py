@@ -105,6 +105,7 @@ def test_nothing_of_a_solution_is_left_and_the_rest_is(name):
         if cell.id not in solutions and cell.cell_type == "code":
             assert cell.source == whole[cell.id]
     gone = {cell.id for cell in chapter.cells if students.is_solution(cell) and cell.cell_type == "markdown"}
+    gone |= {cell.id for cell in chapter.cells if plain_notebooks.is_worked(cell)}
     assert {cell.id for cell in made.cells} == set(whole) - gone
     assert "Student notebook" in made.cells[1].source
 

@@ -174,6 +174,35 @@ def clip_shapes(gradients: np.ndarray, bound: float) -> BookFigure:
 
 
 @drawn
+def parabola_steps(path: Sequence[float], curvature: float, words: str) -> BookFigure:
+    """Gradient descent of one weight in the bowl ½λw²: where each step lands.
+
+    Args:
+        path: the weight before the first step and after each; what leaves the picture is not drawn.
+        curvature: λ.
+        words: what was chosen, for the text alternative.
+
+    Chapter: 6.
+    """
+    figure = slider_figure(3.2, (0.75, 0.5, 0.15, 0.1))
+    ax: Axes = figure.subplots()
+    w = np.linspace(-3, 3, 201)
+    ax.plot(w, curvature * w**2 / 2, color=COLORS["grey"], linewidth=1)
+    points = np.array(path, dtype=float)
+    away = np.abs(points) > 3
+    last = int(away.argmax()) if away.any() else len(points)
+    shown = points[:last]
+    ax.plot(shown, curvature * shown**2 / 2, "o-", color=COLORS["blue"], linewidth=1, markersize=5)
+    if last < len(points):
+        ax.annotate(f"step {last} leaves the picture", (0.5, 0.9), xycoords="axes fraction", ha="center", fontsize=9.5)
+    ax.plot(shown[:1], curvature * shown[:1] ** 2 / 2, "o", color=COLORS["orange"], markersize=7)
+    ax.set(xlim=(-3, 3), ylim=(-0.2, curvature * 4.5), xlabel="weight", ylabel="loss")
+    end = f"after {len(points) - 1} steps the weight is at {points[-1]:.2g}"
+    figure.alt = f"{words}: {f'step {last} leaves the picture' if last < len(points) else end}.".replace("-", "−")
+    return figure
+
+
+@drawn
 def clip_explorer(
     sizes: np.ndarray, bound: float | None, losses: Sequence[float], floor: float, words: str
 ) -> BookFigure:
@@ -182,7 +211,8 @@ def clip_explorer(
     Args:
         sizes: `(N,)` absolute values of the first step's gradient; zeros count, but have no place on the axis.
         bound: θ/γ; None for no clip.
-        losses: one a step; may end early, or not be finite.
+        losses: one per step; may end early, or not be finite. A batch's loss jumps about, so their mean over five
+            steps is drawn too.
         floor: loss of the bicubic picture, to compare with.
         words: what was chosen, for the text alternative.
 
@@ -203,7 +233,10 @@ def clip_explorer(
     top.set_xticks(list(ticks), [f"$10^{{{t}}}$" for t in ticks])
     top.set(xlim=(-6, 3), ylim=(0, 0.16), yticks=[0, 0.1], ylabel="share", xlabel="size of a gradient element")
     steps, drawn = _finite(range(1, len(losses) + 1), losses, 1e3)
-    bottom.semilogy(steps, drawn, color=COLORS["blue"])
+    bottom.semilogy(steps, drawn, color=COLORS["sky"], linewidth=1, label="each step")
+    smooth = [drawn[max(0, k - 4) : k + 1].mean() for k in range(len(drawn))]
+    bottom.semilogy(steps, smooth, color=COLORS["blue"], label="mean of the last five")
+    bottom.legend(loc="upper right", fontsize=8.5)
     bottom.axhline(floor, color=COLORS["grey"], linewidth=1)
     lost = len(drawn) < len(losses) or not np.isfinite(losses[-1])
     if lost:
@@ -212,7 +245,11 @@ def clip_explorer(
     if not lost:
         bottom.set_xlim(0, len(losses))
     clip = f"{share:.0%} of the first gradient is clipped" if bound is not None else "nothing is clipped"
-    end = "the run diverges" if lost else f"the loss ends at {drawn[-5:].mean():.3g}, bicubic has {floor:.3g}"
+    end = (
+        "the run diverges"
+        if lost
+        else f"over the last five steps the mean loss is {drawn[-5:].mean():.3g}, bicubic has {floor:.3g}"
+    )
     figure.alt = f"{words}: {clip}; {end}."
     return figure
 
