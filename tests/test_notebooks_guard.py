@@ -183,12 +183,14 @@ def test_the_setup_cell_never_touches_torch_or_numpy_and_pins_nothing():
 
 
 # What Colab has and the library needs; `python -m pip list` there shows more.
-COLABS_OWN = {"torch", "numpy", "scipy", "scikit-image", "matplotlib", "ipywidgets", "pillow", "tqdm"}
+COLABS_OWN = {"torch", "numpy", "scipy", "scikit-image", "matplotlib", "ipywidgets", "ipython", "pillow", "tqdm"}
 
 
 def test_the_setup_cell_brings_whatever_colab_lacks():
     with open(notebooks.ROOT / "pyproject.toml", "rb") as file:
-        needed = {Requirement(text).name for text in tomllib.load(file)["project"]["dependencies"]}
+        project = tomllib.load(file)["project"]
+    listed = [*project["dependencies"], *project["optional-dependencies"]["notebooks"]]
+    needed = {Requirement(text).name for text in listed}
     brought = {Requirement(text).name for text in re.findall(r'"([\w-]+>=[\d.]+)"', setup_cell.text())}
     assert needed == COLABS_OWN | (
         brought - {"lightning-utilities"}

@@ -1,11 +1,13 @@
 """What pip installs: the library and its assets whole, nothing else, and it runs with no repository in sight."""
 
+import ast
 import subprocess
 import sys
 import tarfile
 import zipfile
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 from PIL import Image
@@ -52,6 +54,77 @@ def test_pypi_would_take_both(distributions):
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.count("PASSED") == 2
+
+
+def installed(stranger, distributions, tmp_path, hide=()):
+    """`run(code)`: Python where the wheel is, without some packages; what it printed."""
+    environment = stranger(hide=hide)
+    result = environment.run(
+        "python", "-m", "pip", "install", "--quiet", "--no-deps", distributions["wheel"], cwd=tmp_path
+    )
+    assert result.returncode == 0, result.stderr
+
+    def run(code):
+        result = environment.run("python", "-c", code, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        return result.stdout.splitlines()
+
+    return run
+
+
+def test_the_core_needs_neither_matplotlib_nor_widgets(distributions, stranger, tmp_path):
+    run = installed(stranger, distributions, tmp_path, hide=("matplotlib", "ipywidgets", "ipython"))
+    core = """
+import importlib, pkgutil, sys, vdsr_lib
+for module in pkgutil.walk_packages(vdsr_lib.__path__, "vdsr_lib."):
+    if not module.name.startswith("vdsr_lib.book"):
+        importlib.import_module(module.name)
+        print(module.name)
+assert not {"matplotlib", "ipywidgets", "IPython", "lightning_fabric"} & set(sys.modules)
+import numpy as np
+print(vdsr_lib.upscale(np.zeros((8, 8, 3), np.uint8), 2).shape)
+"""
+    *modules, shape = run(core)
+    assert len(modules) > 25
+    assert shape == "(16, 16, 3)"
+    lacking = """
+for name in ("figures", "interactive"):
+    try:
+        module = __import__(f"vdsr_lib.book.{name}", fromlist=["x"])
+        module.explore(len, static=False, x=(1, 2))
+    except ImportError as error:
+        print(error)
+"""
+    assert [line.rpartition(": ")[2] for line in run(lacking)] == ["pip install 'vdsr-lib[notebooks]'"] * 2
+
+
+def test_every_name_that_the_plain_notebooks_use_is_in_the_wheel(distributions, stranger, tmp_path):
+    wanted = set()
+    for path in sorted((ROOT / "book" / "notebooks").glob("*.ipynb")):
+        cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+        tree = ast.parse("\n".join(cell.source for cell in cells))
+        modules = {}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "vdsr_lib":
+                wanted |= {(node.module, alias.name) for alias in node.names}
+                modules |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
+                wanted.add((modules[node.value.id], node.attr))
+    assert len(wanted) > 100
+    code = f"""
+import importlib, pkgutil
+def find(path):
+    head, _, tail = path.rpartition(".")
+    try:
+        return importlib.import_module(path)
+    except ModuleNotFoundError:
+        return getattr(find(head), tail)
+for home, name in {sorted(wanted)!r}:
+    if not hasattr(find(home), name):
+        importlib.import_module(f"{{home}}.{{name}}")
+"""
+    assert installed(stranger, distributions, tmp_path)(code) == []
 
 
 def test_installed_alone_it_runs_with_neither_network_nor_repository(distributions, stranger, tmp_path):

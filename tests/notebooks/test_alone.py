@@ -50,10 +50,11 @@ def oldest():
     if sys.version_info >= (3, 13):
         pytest.skip("the oldest numpy has no build for this Python")
     with open(notebooks.ROOT / "pyproject.toml", "rb") as file:
-        listed = [Requirement(text) for text in tomllib.load(file)["project"]["dependencies"]]
+        project = tomllib.load(file)["project"]
+    listed = list(map(Requirement, [*project["dependencies"], *project["optional-dependencies"]["notebooks"]]))
     bounds = {r.name: next(s.version for s in r.specifier if s.operator == ">=") for r in listed}
     assert bounds.pop("ipywidgets") == "7.7"
-    del bounds["torch"]
+    del bounds["torch"], bounds["ipython"]  # the kernel's own
     wanted = [*(f"{name}=={bound}.*" for name, bound in bounds.items()), *WIDGETS]
     key = hashlib.sha256("\n".join([sys.version, *wanted]).encode()).hexdigest()[:16]
     folder = notebooks.BUILD / "oldest" / key

@@ -32,17 +32,20 @@ def explore(
     """Sliders that choose the arguments of a drawing function.
 
     Args:
-        function: takes one keyword for each slider, and returns a figure with `.alt` (those of `plots` do).
+        function: takes one keyword for each slider, and returns a figure with `.alt` (those of `figures` do).
         start: the values to begin with; the first of each slider unless given.
         static: frames without a kernel (True), live ipywidgets (False), or what fits the place (see `is_static`).
         choices: for each argument its values, in order, or a mapping from words to values.
 
-    Returns: `frames.Frames`, or an `ipywidgets.VBox`; the last line of a cell shows either.
-    Errors: `InputError`, see `frames.make_choices`.
+    Returns: `display.Frames`, or an `ipywidgets.VBox`; the last line of a cell shows either.
+    Errors: `InputError`, see `display.make_choices`.
     """
     if is_static() if static is None else static:
         return Frames(function, choices, start)
-    import ipywidgets
+    try:
+        import ipywidgets
+    except ImportError as error:
+        raise ImportError("sliders need ipywidgets: pip install 'vdsr-lib[notebooks]'") from error
 
     sliders = []
     for choice in make_choices(choices, start):

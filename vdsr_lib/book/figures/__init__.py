@@ -1,5 +1,10 @@
 """The book's figures by subject: one function per figure, each returning it. Nothing here computes a result."""
 
+from importlib.util import find_spec
+
+if find_spec("matplotlib") is None:
+    raise ImportError("the book's figures need matplotlib: pip install 'vdsr-lib[notebooks]'")
+
 from .fields import gradient_maps, growth_laws, layer_cone, profiles, reached_pixels, receptive_field_growth
 from .learning import (
     chain_energies,
