@@ -536,7 +536,15 @@ def test_train_writes_weights_that_evaluate_reads(capsys, folder):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--theta", -1], "theta must be > 0"),
+        (["--theta", -1], "theta must be a number > 0, got -1.0"),
+        (["--seed", 2**64], "seed must be a whole number in [0, 4294967295]"),
+        (["--seed", -1], "seed must be a whole number in [0, 4294967295]"),
+        (["--weight-decay", -1], "weight_decay must be a number in [0, 1000000000]"),
+        (["--weight-decay", "nan"], "weight_decay must be a number in [0, 1000000000], got nan"),
+        (["--learning-rate", "inf"], "learning_rate must be a number in (0, 1e+09], got inf"),
+        (["--steps", 0], "steps must be a whole number in [1,"),
+        (["--batch-size", 10**9], "batch_size must be a whole number in [1, 65536]"),
+        (["--ema", 1], "ema and momentum must be in [0, 1)"),
         (["--optimizer", "magic"], "optimizer must be one of"),
         (["--depth", 1], "depth must be a whole number >= 2"),
         (["--set", "nowhere"], "no set named"),

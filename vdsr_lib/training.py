@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from numbers import Integral, Real
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -42,6 +43,29 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "clip": ("value", "norm", "none"),
     "loss": ("l2", "l1"),
     "precision": ("auto", *PRECISIONS),
+}
+
+
+_ABOVE_0 = 5e-324  # the least of all floats
+# Every number of a configuration: its kind, the least and the greatest. A seed is multiplied by a million in 64 bits; a
+# batch is listed sample by sample.
+_NUMBERS: dict[str, tuple[type, float, float]] = {
+    "epochs": (Real, _ABOVE_0, 1e9),
+    "steps": (Integral, 1, 1e12),
+    "batch_size": (Integral, 1, 2**16),
+    "learning_rate": (Real, _ABOVE_0, 1e9),
+    "momentum": (Real, 0, 1),
+    "weight_decay": (Real, 0, 1e9),
+    "warmup_steps": (Integral, 0, 1e12),
+    "cooldown_steps": (Integral, 0, 1e12),
+    "drop_epochs": (Real, _ABOVE_0, math.inf),
+    "drop_factor": (Real, _ABOVE_0, 1e9),
+    "theta": (Real, _ABOVE_0, math.inf),
+    "max_norm": (Real, _ABOVE_0, math.inf),
+    "last_layer_factor": (Real, 0, 1e9),
+    "ema": (Real, 0, 1),
+    "seed": (Integral, 0, 2**32 - 1),
+    "log_every": (Integral, 1, 1e12),
 }
 
 
@@ -108,15 +132,18 @@ class TrainingConfig:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise InputError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}")
-        positive = ["batch_size", "learning_rate", "drop_factor", "drop_epochs", "theta", "max_norm", "log_every"]
-        positive.append("epochs" if self.steps is None else "steps")
-        for name in positive:
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name} must be > 0, got {getattr(self, name)!r}")
-        if not 0 <= self.ema < 1 or not 0 <= self.momentum < 1:
+        for name, (kind, low, high) in _NUMBERS.items():
+            value: Any = getattr(self, name)
+            if name == "steps" and value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:  # type: ignore[operator]
+                what = "whole number" if kind is Integral else "number"
+                bounds = f"in [{low:g}, {high:.15g}]"
+                if low == _ABOVE_0:
+                    bounds = "> 0" if high == math.inf else f"in (0, {high:g}]"
+                raise InputError(f"{name} must be a {what} {bounds}, got {value!r}")
+        if self.ema == 1 or self.momentum == 1:
             raise InputError(f"ema and momentum must be in [0, 1), got {self.ema!r} and {self.momentum!r}")
-        if self.cooldown_steps < 0:
-            raise InputError(f"cooldown_steps must be >= 0, got {self.cooldown_steps!r}")
 
     def total_steps(self, samples: int) -> int:
         """Number of steps of the whole run, for a set of `samples` patches."""
@@ -129,8 +156,11 @@ class TrainingConfig:
         if step < self.warmup_steps:
             return self.learning_rate * (step + 1) / self.warmup_steps
         if self.schedule == "step":
-            drops = math.floor(step * self.batch_size / (samples * self.drop_epochs))
-            return self.learning_rate / self.drop_factor**drops
+            try:
+                drops = math.floor(step * self.batch_size / (samples * self.drop_epochs))
+                return self.learning_rate / self.drop_factor**drops
+            except (OverflowError, ZeroDivisionError):  # after hundreds of drops
+                return 0.0
         if self.schedule == "cosine":
             done = (step - self.warmup_steps) / max(1, self.total_steps(samples) - self.warmup_steps)
             return self.learning_rate * 0.5 * (1 + math.cos(math.pi * done))

@@ -1,0 +1,50 @@
+"""Every number of a configuration is checked before any work."""
+
+import math
+from dataclasses import fields
+
+import pytest
+
+from vdsr_lib.errors import InputError
+from vdsr_lib.training import TrainingConfig
+
+NUMBERS = [
+    f.name for f in fields(TrainingConfig) if isinstance(f.default, int | float) and f.default not in (True, False)
+]
+NUMBERS += ["steps", "warmup_steps", "cooldown_steps", "seed", "ema", "last_layer_factor"]
+WHOLE = {"steps", "batch_size", "warmup_steps", "cooldown_steps", "seed", "log_every"}
+MAY_BE_0 = {"momentum", "weight_decay", "warmup_steps", "cooldown_steps", "last_layer_factor", "ema", "seed"}
+MAY_BE_INFINITE = {"drop_epochs", "theta", "max_norm"}
+
+
+@pytest.mark.parametrize("name", sorted(set(NUMBERS)))
+def test_what_is_no_such_number_is_refused(name):
+    bad = [math.nan, -math.inf, -1, -1e-300, "1", True, [1], 1j]
+    bad += [] if name in MAY_BE_0 else [0]
+    bad += [] if name in MAY_BE_INFINITE else [math.inf, 10**400]
+    bad += [1.5, 2.0] if name in WHOLE else []
+    bad += [None] if name != "steps" else []
+    bad += [1] if name in ("momentum", "ema") else []
+    for value in bad:
+        with pytest.raises(InputError, match=rf"{name} .*must be"):
+            TrainingConfig(**{name: value})
+
+
+@pytest.mark.parametrize("name", sorted(set(NUMBERS)))
+def test_what_is_one_is_taken(name):
+    values = [0.5] if name in ("momentum", "ema") else [1, 1000]
+    values += [0] if name in MAY_BE_0 else []
+    values += [math.inf] if name in MAY_BE_INFINITE else []
+    for value in values:
+        assert getattr(TrainingConfig(**{name: value}), name) == value
+    assert TrainingConfig(seed=2**32 - 1).seed == 2**32 - 1
+    with pytest.raises(InputError, match="seed"):
+        TrainingConfig(seed=2**32)
+
+
+def test_after_hundreds_of_drops_the_rate_is_zero_and_no_error():
+    config = TrainingConfig(epochs=1e6, drop_epochs=1e-3)
+    assert config.rate(0, 64) == 0.1
+    assert config.rate(1, 64) == 0.0
+    assert TrainingConfig(drop_epochs=5e-324).rate(10, 64) == 0.0
+    assert TrainingConfig(drop_epochs=math.inf).rate(10**9, 64) == 0.1
