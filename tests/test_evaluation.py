@@ -244,6 +244,41 @@ def test_jpeg_luma_is_pillows_and_rgb_is_all_three(colourful):
     assert np.array_equal(reconstruct(rgb, 4, protocol="rgb").truth, rgb[:60, :60])
 
 
+@pytest.mark.parametrize("channel", range(3))
+def test_rgb_scores_hear_each_channel(colourful, channel):
+    # A network that spoils one channel alone: told apart by the order in which the three come.
+    calls = iter(range(3))
+    plain = score(colourful, 2, None, "rgb")
+    spoilt = score(colourful, 2, lambda x: x + 0.2 * (next(calls) == channel), "rgb")
+    assert spoilt.psnr < plain.psnr - 0.5
+    result = reconstruct(colourful, 2, None, "rgb")
+    cut = (slice(2, -2), slice(2, -2))
+    error = np.mean((result.output[cut] - result.truth[cut]) ** 2)
+    assert plain.psnr == pytest.approx(10 * np.log10(255**2 / error), abs=1e-9)
+    each = [ssim(result.output[cut][..., k], result.truth[cut][..., k], data_range=255) for k in range(3)]
+    assert plain.ssim == pytest.approx(np.mean(each), abs=1e-12)
+    assert np.ptp(each) > 1e-4
+
+
+@pytest.mark.parametrize("grey", [True, False])
+@pytest.mark.parametrize(("value", "level"), [(3.0, 255), (-2.0, 0)])
+def test_what_the_network_overshoots_is_clamped_where_the_output_has_8_bits(rgb, grey, value, level):
+    image = rgb[:60, :60, 1].copy() if grey else rgb[:60, :60]
+    result = reconstruct(image, 2, lambda x: 0 * x + value)
+    assert result.output.min() >= 0
+    assert result.output.max() <= 255
+    if grey:
+        assert (result.output == level).all()
+    else:
+        # Luma 255 or 0 with the picture's own colour, held to RGB, and its luma read back.
+        ycbcr = to_uint8(rgb_to_ycbcr(image), data_range=255).astype(float)
+        up = imresize(imresize(ycbcr, 0.5), 2)
+        up[..., 0] = level
+        saved = to_uint8(ycbcr_to_rgb(to_uint8(up, data_range=255)), data_range=255)
+        assert np.array_equal(result.output, to_uint8(rgb_to_ycbcr(saved)[..., 0], data_range=255))
+    assert reconstruct(image, 2, lambda x: 0 * x + value, "float-output").output.flat[0] == value * 255
+
+
 def test_scale_one_of_grey_in_range_is_perfect():
     grey = np.random.default_rng(0).integers(16, 236, (20, 20), dtype=np.uint8)
     assert score(grey, 1) == Score(float("inf"), pytest.approx(1))

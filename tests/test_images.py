@@ -2,6 +2,7 @@
 
 import os
 import struct
+import warnings
 import zlib
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from skimage import color
 from vdsr_lib import images
 from vdsr_lib.errors import ImageError, InputError
 from vdsr_lib.files import write_atomically
+from vdsr_lib.image_files import read_picture
 from vdsr_lib.images import luma, open_image, read_image, rgb_to_ycbcr, round_half_up, to_uint8, ycbcr_to_rgb
 
 # MATLAB's rgb2ycbcr of uint8 colours, from the matrix in its documentation (ITU-R BT.601).
@@ -198,6 +200,20 @@ def test_a_file_with_wrong_bytes_is_an_image_error_or_still_an_image(tmp_path, s
         except ImageError:
             refused += 1
     assert refused > 0
+
+
+@pytest.mark.filterwarnings("error")
+def test_no_warning_of_pillows_comes_through(tmp_path, monkeypatch):
+    save(tmp_path / "large.png", size=(40, 30))
+    # Between its limit and twice its limit Pillow warns, and opens.
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.warns(Image.DecompressionBombWarning):
+        Image.open(tmp_path / "large.png").close()
+    for read in (read_image, open_image, read_picture):
+        read(tmp_path / "large.png")
+    before = list(warnings.filters)
+    read_image(tmp_path / "large.png")
+    assert list(warnings.filters) == before
 
 
 # Writing

@@ -177,6 +177,14 @@ def test_scale_one_returns_a_copy(network, photo):
     assert not np.shares_memory(output, photo)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize(("value", "extreme"), [(3.0, "max"), (-2.0, "min")])
+def test_integers_are_clamped_after_the_network_and_do_not_wrap(photo, dtype, value, extreme):
+    grey = (photo[..., 1] // 2 + 50).astype(dtype) * dtype(np.iinfo(dtype).max // 255)
+    output = upscale(grey, 2, lambda x: 0 * x + value, tile=None)
+    assert (output == getattr(np.iinfo(dtype), extreme)).all()
+
+
 def test_the_input_is_left_alone(network):
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (9, 9, 4), dtype=np.uint8)
