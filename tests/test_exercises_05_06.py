@@ -124,7 +124,16 @@ def test_06b():
     wrong(exercises.check_06b, clip(lambda t, r: t * r), "divided")
     wrong(exercises.check_06b, clip(lambda t, r: t / r, lambda g, b: np.mean(np.abs(g) >= b)), "is not cut")
     wrong(exercises.check_06b, lambda g, t, r: (g * min(1, t / r / np.linalg.norm(g)), 0), "clip by norm")
-    wrong(exercises.check_06b, lambda g, t, r: (g, 0), "wanted")
+    wrong(exercises.check_06b, lambda g, t, r: (g, 0), "not right")
+    # A number typed in, and one that counts rows, pass for one input alone.
+    wrong(exercises.check_06b, lambda g, t, r: (np.clip(g, -t / r, t / r), 1 / 3), "wanted")
+    wrong(exercises.check_06b, lambda g, t, r: (np.clip(g, -t / r, t / r), np.sum(abs(g) > t / r) / len(g)), "elements")
+
+    def in_torch(g, t, r):
+        g = torch.tensor(g, dtype=torch.float32)
+        return g.clamp(-t / r, t / r), (g.abs() > t / r).float().mean()
+
+    exercises.check_06b(in_torch)
     wrong(exercises.check_06b, lambda g, t, r: g, "and a share")
 
     def spoils(gradient, theta, learning_rate):

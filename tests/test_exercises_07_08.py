@@ -137,11 +137,26 @@ def interval(paired=True, level=0.95, center=0.0):
 
     return function
 
+    def in_float32(paper, seeds):
+        s = torch.tensor(seeds, dtype=torch.float32)
+        return (s.mean() - paper) / (s.std() * (1 + 1 / len(s)) ** 0.5)
+
+    exercises.check_08c(in_float32)
+
 
 def test_08d():
     exercises.check_08d(interval())
     wrong(exercises.check_08d, interval(paired=False), "far too wide")
     wrong(exercises.check_08d, interval(level=0.5), "quantiles")
+    for level in (0.9, 0.98):  # the level is the exercise
+        wrong(exercises.check_08d, interval(level=level), "as wide as a 95 % interval")
+
+    def bell(ours, theirs):
+        gains = np.subtract(ours, theirs)
+        half = 1.96 * gains.std() / len(gains) ** 0.5
+        return gains.mean() - half, gains.mean() + half
+
+    wrong(exercises.check_08d, bell, "long tail")
     wrong(exercises.check_08d, interval(center=0.2), "wanted about")
     wrong(exercises.check_08d, lambda a, b: interval()(a, b)[::-1], "lower end comes first")
     wrong(exercises.check_08d, lambda a, b: 0.3, "a pair")

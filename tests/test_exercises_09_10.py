@@ -37,6 +37,11 @@ def test_09b():
     exercises.check_09b(ensemble())
     wrong(exercises.check_09b, ensemble(divide=1), "Divide by eight")
     wrong(exercises.check_09b, ensemble(number=4, divide=4), "asked 4 times")
+
+    def turns_alone(network, x):
+        return sum(torch.rot90(network(torch.rot90(x, k, (-2, -1))), -k, (-2, -1)) for k in range(4)) / 4
+
+    wrong(exercises.check_09b, turns_alone, "asked 4 times")
     wrong(exercises.check_09b, ensemble(back=lambda y, k: y), "undone first")
 
     def shapeless(network, x):
@@ -73,6 +78,7 @@ def shuffled(features, scale, axes=(0, 3, 1, 4, 2)):
     n, _, h, w = features.shape
     blocks = features.reshape(n, scale, scale, h, w)
     return blocks.transpose(axes).reshape(n, 1, h * scale, w * scale)
+    wrong(exercises.check_09c, lambda g: np.linalg.svd(g)[0] @ np.linalg.svd(g)[2], "full_matrices=False")
 
 
 def test_09d():
@@ -118,6 +124,7 @@ def test_10c():
     wrong(exercises.check_10c, lambda g, n: combine(g, n) * sum(n), "how many there are")
     wrong(exercises.check_10c, lambda g, n: 2 * combine(g, n), "share of the samples")
     wrong(exercises.check_10c, lambda g, n: sum(n), "shape")
+    wrong(exercises.check_10c, lambda g, n: sum(c * np.asarray(v) for v, c in zip(g, n, strict=True)) / 16, "share")
 
 
 def tiles(shape, tile, margin, *, cut=True, edge=True):
