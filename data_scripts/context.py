@@ -87,7 +87,7 @@ def compared(bicubic: np.ndarray, whole: np.ndarray, window: np.ndarray) -> dict
     Returns: `gain`, over bicubic; `lost`, less than with the whole field; each with its `_low` and `_high`.
     """
     drawn = np.random.default_rng(0).integers(len(window), size=(DRAWS, len(window)))
-    found = {}
+    found: dict[str, float] = {}
     for name, before in (("gain", bicubic), ("lost", window)):
         after = window if name == "gain" else whole
         low, high = np.quantile(10 * np.log10(before[drawn].mean(1) / after[drawn].mean(1)), [0.16, 0.84])
