@@ -99,7 +99,7 @@ def test_gallery_shows_pixels_at_a_whole_number_zoom():
     assert [(i["width"], i["height"]) for i in images] == [("20", "15"), ("20", "15")]
     assert [i["alt"] for i in images] == ["one <b>", 'a "black" field']
     np.testing.assert_array_equal(image_of(images[0]["src"]), first)
-    assert "image-rendering:pixelated" in "".join(page.texts)
+    assert "image-rendering: pixelated" in "".join(page.texts)
     assert all("dark-light" in i["class"] for i in images)  # the theme leaves such images alone in dark mode
     assert "one <b>" in page.texts
 
@@ -191,6 +191,14 @@ def test_frames_need_words():
 def test_frames_are_not_too_many():
     with pytest.raises(InputError, match="too many"):
         Frames(Drawing, {"a": range(MAX_FRAMES + 1)})
+
+
+def test_numbers_are_a_slider_and_names_are_buttons():
+    frames = Frames(Drawing, {"depth": (2, 3), "kernel": {"cat": 1, "{2, 4}": 2}}, {"kernel": 2})
+    inputs = Page(frames._repr_html_()).all("input")
+    assert [i["type"] for i in inputs] == ["range", "radio", "radio"]
+    assert ["checked" in i for i in inputs[1:]] == [False, True]
+    assert len({i["name"] for i in inputs[1:]}) == 1
 
 
 @pytest.mark.parametrize(

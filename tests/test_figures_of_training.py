@@ -5,7 +5,7 @@ import pytest
 
 from vdsr_lib.analysis.gradient_flow import Flow
 from vdsr_lib.book import figures
-from vdsr_lib.book.figures import learning
+from vdsr_lib.book.figures import learning, style
 
 
 def flow(signal, depth=5):
@@ -23,6 +23,24 @@ def test_chain_energies_shows_sizes_and_not_energies():
     np.testing.assert_allclose(error.lines[0].get_ydata(), 0.1 ** np.arange(5)[::-1])
     assert len(weight.lines) == 1, "what is not predicted has no line"
     assert "5 layers. Signal: 1 after the first, 10⁻⁴ after the last. Error: 1 at the last, 10⁻⁴" in figure.alt
+
+
+def test_chain_energies_has_one_axis_and_marks_what_lies_beyond():
+    figure = figures.chain_energies(flow(1e-8), flow(1e-8))
+    signal = figure.axes[0]
+    assert {axes.get_ylim() for axes in figure.axes} == {learning.ENERGY_AXIS}
+    below, points, _ = signal.lines
+    assert list(below.get_xdata()) == [3, 4, 5]
+    assert set(below.get_ydata()) == {learning.ENERGY_AXIS[0]}
+    assert list(points.get_ydata()) == pytest.approx([1, 1e-4])
+
+
+def test_a_network_has_one_colour_wherever_it_stands():
+    vdsr, srcnn = style.colors_of(["VDSR"])[0], style.colors_of(["SRCNN"])[0]
+    first = style.colors_of(["SRCNN, as published", "VDSR, on ×3", "SRCNN, Adam", "other"])
+    assert (first[0], first[1]) == (srcnn, vdsr)
+    assert len(set(first)) == 4
+    assert style.colors_of(["bicubic", "the authors' VDSR"])[1] not in (vdsr, srcnn)
 
 
 @pytest.mark.parametrize(

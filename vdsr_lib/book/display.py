@@ -8,12 +8,14 @@ the images inside, so a static page, JupyterLab and Colab show the same.
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import io
 import itertools
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -65,6 +67,11 @@ def data_uri(drawing: Any) -> str:
     return f"data:image/png;base64,{base64.b64encode(content).decode()}"
 
 
+def _style(name: str) -> str:
+    """A style sheet that stands beside this module, as an element."""
+    return f"<style>{Path(__file__).with_name(name).read_text(encoding='utf-8')}</style>"
+
+
 @dataclass(frozen=True, eq=False)
 class Panel:
     """One image of a gallery.
@@ -79,16 +86,6 @@ class Panel:
     label: str
     alt: str = ""
 
-
-# Images are shown pixel by pixel, and the theme's dark mode must not touch them ("dark-light" tells it so).
-_GALLERY_STYLE = """<style>
-.vdsr-gallery{display:flex;flex-wrap:wrap;gap:.75rem;justify-content:center;overflow-x:auto;padding:2px}
-.vdsr-gallery figure{margin:0;text-align:center}
-.vdsr-gallery img{image-rendering:pixelated;max-width:none!important;margin:0;padding:0;border-radius:0;
-filter:none!important;display:block}
-.vdsr-gallery figcaption{color:inherit!important;font-weight:inherit;font-size:.9em;max-width:100%;
-margin:.2rem auto 0}
-</style>"""
 
 # A phone shows this many CSS pixels; a wider picture makes the gallery scroll, which keys must reach.
 PHONE_WIDTH = 340
@@ -127,7 +124,8 @@ class Gallery:
         focus = ' tabindex="0"' if widest > PHONE_WIDTH else ""
         label = html.escape(self.label, quote=True)
         return (
-            f'{_GALLERY_STYLE}<div class="vdsr-gallery" role="group" aria-label="{label}"{focus}>{"".join(items)}</div>'
+            f'{_style("gallery.css")}<div class="vdsr-gallery" role="group" aria-label="{label}"{focus}>'
+            f"{''.join(items)}</div>"
         )
 
 
@@ -174,42 +172,6 @@ class Table:
         )
 
 
-_FRAMES_STYLE = """<style>
-.vdsr-frames{max-width:44rem;margin:0 auto;text-align:center}
-.vdsr-frames img{max-width:100%;height:auto;margin:0 auto;display:block;filter:none!important}
-.vdsr-frames label{display:flex;gap:.75rem;align-items:center;justify-content:center;min-height:44px}
-.vdsr-frames label span{min-width:5.5em;text-align:right}
-.vdsr-frames label b{min-width:3.5em;text-align:left;font-variant-numeric:tabular-nums}
-.vdsr-frames input{flex:1 1 auto;max-width:22rem;min-width:0;height:44px;touch-action:pan-y}
-.vdsr-frames output{display:block;min-height:3em}
-</style>"""
-
-# It sets up every slider that is not set up yet, so it may stand on a page any number of times.
-_FRAMES_SCRIPT = """<script>
-document.querySelectorAll('.vdsr-frames:not([data-ready])').forEach(function (root) {
-  root.dataset.ready = '1';
-  var data = JSON.parse(root.querySelector('script').textContent);
-  var img = root.querySelector('img'), out = root.querySelector('output');
-  var first = img.getAttribute('src');
-  var inputs = Array.prototype.slice.call(root.querySelectorAll('input'));
-  function show() {
-    var k = 0;
-    inputs.forEach(function (input, i) {
-      var at = Number(input.value), word = data.words[i][at];
-      k = k * data.words[i].length + at;
-      input.setAttribute('aria-valuetext', word);
-      input.nextElementSibling.textContent = word;
-    });
-    img.src = data.frames[k] || first;
-    img.alt = data.alts[k];
-    out.textContent = data.alts[k];
-  }
-  inputs.forEach(function (input) { input.addEventListener('input', show); });
-  show();
-});
-</script>"""
-
-
 @dataclass(frozen=True)
 class Choice:
     """The positions of one slider.
@@ -225,6 +187,27 @@ class Choice:
     values: tuple[Any, ...]
     words: tuple[str, ...]
     start: int = 0
+
+    @property
+    def named(self) -> bool:
+        """Whether its positions are names, which have no order, rather than numbers."""
+        return sum(word.lstrip("+-−")[:1].isdigit() for word in self.words) * 2 < len(self.words)
+
+    def control(self, group: str) -> str:
+        """A slider for numbers, buttons for names, as HTML; `group` ties the buttons together."""
+        name = html.escape(self.name.replace("_", " "))
+        words = [html.escape(word, quote=True) for word in self.words]
+        if not self.named:
+            return (
+                f'<label class="slider"><span>{name}</span><input type="range" min="0" max="{len(words) - 1}" step="1" '
+                f'value="{self.start}" aria-valuetext="{words[self.start]}"><b>{words[self.start]}</b></label>'
+            )
+        buttons = (
+            f'<label><input type="radio" name="{group}" value="{k}"{" checked" * (k == self.start)}>'
+            f"<span>{word}</span></label>"
+            for k, word in enumerate(words)
+        )
+        return f"<fieldset><legend>{name}</legend>{''.join(buttons)}</fieldset>"
 
 
 def make_choices(
@@ -305,15 +288,12 @@ class Frames:
         data = {"words": [c.words for c in self.choices], "frames": others, "alts": self.alts}
         # "</" would end the script element that holds the data.
         text = json.dumps(data, ensure_ascii=False).replace("</", "<\\/")
-        sliders = "".join(
-            f'<label><span>{html.escape(c.name.replace("_", " "))}</span><input type="range" min="0" '
-            f'max="{len(c.values) - 1}" step="1" value="{c.start}" aria-valuetext="{html.escape(c.words[c.start])}">'
-            f"<b>{html.escape(c.words[c.start])}</b></label>"
-            for c in self.choices
-        )
+        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+        controls = "".join(choice.control(f"vdsr-{digest}-{i}") for i, choice in enumerate(self.choices))
+        script = Path(__file__).with_name("frames.js").read_text(encoding="utf-8")
         alt = html.escape(self.alts[k], quote=True)
         return (
-            f'{_FRAMES_STYLE}<div class="vdsr-frames"><script type="application/json">{text}</script>'
-            f'<img class="dark-light" src="{self.frames[k]}" alt="{alt}">{sliders}'
-            f"<output>{html.escape(self.alts[k])}</output></div>{_FRAMES_SCRIPT}"
+            f'{_style("frames.css")}<div class="vdsr-frames"><script type="application/json">{text}</script>'
+            f'<img class="dark-light" src="{self.frames[k]}" alt="{alt}">{controls}'
+            f"<output>{html.escape(self.alts[k])}</output></div><script>{script}</script>"
         )

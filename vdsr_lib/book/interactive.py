@@ -50,11 +50,12 @@ def explore(
     sliders = []
     for choice in make_choices(choices, start):
         options = list(zip(choice.words, choice.values, strict=True))
-        slider = ipywidgets.SelectionSlider(
+        # Names have no order, so they are buttons.
+        kind = ipywidgets.ToggleButtons if choice.named else ipywidgets.SelectionSlider
+        slider = kind(
             options=options,
             index=choice.start,
             description=choice.name.replace("_", " "),
-            continuous_update=True,
             style={"description_width": "initial"},
         )
         sliders.append((choice.name, slider))

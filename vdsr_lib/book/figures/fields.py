@@ -74,7 +74,7 @@ def receptive_field_growth(depth: int, kernel: int) -> BookFigure:
     side = sides[-1]
     figure = slider_figure(5.0, (0.1, 0.1, 0.1, 0.1))
     ax = figure.add_subplot()
-    half = max(44.0, side / 2 + 4)  # one scale for all frames of the book's slider
+    half = max(26.0, side / 2 + 5)  # VDSR's square always fits, and most frames have one scale
     ax.set(xlim=(-half, half), ylim=(-half * 4.8 / 5.2, half * 4.8 / 5.2), aspect="equal")
     ax.set_axis_off()
     # Frames in two tones, so that each layer can be counted.

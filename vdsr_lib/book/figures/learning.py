@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ...analysis.gradient_flow import Flow
-from .style import COLORS, MARKS, BookFigure, draw_levels, drawn, new_figure, slider_figure
+from .style import COLORS, MARKS, BookFigure, colors_of, draw_levels, drawn, new_figure, slider_figure
 
 
 def _size(value: float) -> str:
@@ -20,6 +20,10 @@ def _size(value: float) -> str:
     return f"10{digits}" if mantissa == "1" else f"{mantissa}·10{digits}"
 
 
+# The axis of sizes in `chain_energies`: what training can use, and a few decades more.
+ENERGY_AXIS = (1e-6, 1e4)
+
+
 @drawn
 def chain_energies(measured: Flow, expected: Flow) -> BookFigure:
     """Typical sizes, layer by layer: the signal, the error that comes back, and the weights' gradient.
@@ -28,6 +32,8 @@ def chain_energies(measured: Flow, expected: Flow) -> BookFigure:
         measured: drawn as points.
         expected: drawn as lines; NaN is left out.
 
+    All frames of a slider have the same axes; a point beyond them is a triangle at their edge.
+
     Source: He et al. 2015, section 2.2. Chapter: 4.
     """
     figure, axes = new_figure(3, 1, height=5.6, sharex=True)
@@ -35,13 +41,15 @@ def chain_energies(measured: Flow, expected: Flow) -> BookFigure:
     panels = (("signal", "signal", "blue"), ("error", "error", "orange"), ("weight", "weights'\ngradient", "green"))
     for ax, (name, label, color) in zip(axes[:, 0], panels, strict=True):
         values, line = np.sqrt(getattr(measured, name)), np.sqrt(getattr(expected, name))
-        ax.semilogy(layers, values, "o", color=COLORS[color], label="measured")
+        low, high = ENERGY_AXIS
+        for here, mark in ((values < low, "v"), (values > high, "^")):
+            if here.any():
+                ax.semilogy(layers[here], np.clip(values, low, high)[here], mark, color=COLORS[color], clip_on=False)
+        inside = (values >= low) & (values <= high)
+        ax.semilogy(layers[inside], values[inside], "o", color=COLORS[color], label="measured")
         if np.isfinite(line).all():
             ax.semilogy(layers, line, "-", color="#444444", linewidth=1.4, label="expected")
-        low, high = np.log10(values.min()), np.log10(values.max())
-        # At least three decades, so that noise looks like noise.
-        spare = max(0.4, 0.06 * (high - low), (3 - (high - low)) / 2)
-        ax.set(ylim=(10 ** (low - spare), 10 ** (high + spare)))
+        ax.set(ylim=ENERGY_AXIS, xlim=(0.5, len(layers) + 0.5))
         ax.set_ylabel(label)
         ax.minorticks_off()
     axes[0, 0].legend(loc="best", ncols=2, handletextpad=0.3)
@@ -76,8 +84,9 @@ def learning_curves(
     """
     figure, axes = new_figure(len(curves), 1, height=2.6 * len(curves) + 0.7)
     for ax, (xlabel, runs) in zip(axes[:, 0], curves.items(), strict=True):
-        for (label, (x, y)), mark in zip(runs.items(), ("o-", "s--", "D-.", "^:", "v-"), strict=False):
-            ax.plot(x, y, mark, markersize=4, label=label)
+        marks = zip(runs.items(), ("o-", "s--", "D-.", "^:", "v-"), colors_of(runs), strict=False)
+        for (label, (x, y)), mark, color in marks:
+            ax.plot(x, y, mark, color=color, markersize=4, label=label)
         draw_levels(ax, level)
         ax.set(xlabel=xlabel, ylabel=ylabel)
         if lowest is not None:
@@ -118,9 +127,11 @@ def run_curves(
     figure, axes = new_figure(height=3.3)
     ax: Axes = axes[0, 0]
     words = []
+    colors = colors_of(curves)
     for k, (label, points) in enumerate(curves.items()):
         x, y = _finite(*points, 1e12)
-        ax.plot(x, y, linestyle=_DASHES[k % len(_DASHES)], marker="osD^v<>"[k % 7] if markers else None, label=label)
+        mark = "osD^v<>"[k % 7] if markers else None
+        ax.plot(x, y, color=colors[k], linestyle=_DASHES[k % len(_DASHES)], marker=mark, label=label)
         if len(y):
             words.append(f"{label}: from {y[0]:.3g} to {y[-1]:.3g}")
     draw_levels(ax, levels)
@@ -348,9 +359,10 @@ def rate_sweep(
     figure, axes = new_figure(height=3.4)
     ax: Axes = axes[0, 0]
     words = []
+    colors = colors_of(runs)
     for k, (label, by_rate) in enumerate(runs.items()):
         rates = sorted(by_rate)
-        color = list(COLORS.values())[k]
+        color = colors[k]
         means = [float(np.mean(by_rate[r])) for r in rates]
         ax.plot(rates, means, ("-", "--", "-.", ":")[k % 4], color=color)
         for r in rates:

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ...errors import InputError
-from .style import COLORS, MARKS, BookFigure, draw_levels, drawn, new_figure, wrapped
+from .style import COLORS, MARKS, BookFigure, colors_of, draw_levels, drawn, new_figure, wrapped
 
 
 @drawn
@@ -74,8 +74,9 @@ def score_by_depth(
     """
     figure, axes = new_figure(height=3.2)
     ax: Axes = axes[0, 0]
-    for (label, (depths, values)), mark in zip(scores.items(), ("o-", "s--", "D-.", "^:"), strict=False):
-        ax.plot(depths, values, mark, label=label)
+    marks = zip(scores.items(), ("o-", "s--", "D-.", "^:"), colors_of(scores), strict=False)
+    for (label, (depths, values)), mark, color in marks:
+        ax.plot(depths, values, mark, color=color, label=label)
     draw_levels(ax, level)
     ax.set(xlabel="depth (layers)", ylabel=ylabel)
     ax.set_xticks(sorted({d for depths, _ in scores.values() for d in depths}))

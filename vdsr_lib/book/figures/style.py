@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any
@@ -33,6 +33,29 @@ COLORS = {
 
 
 MARKS = "osD^v<>"
+
+# A network has one colour through the whole book: the first name that a label holds.
+NETWORKS = {"bicubic": "grey", "authors": "green", "SRCNN": "orange", "VDSR": "blue"}
+
+
+def colors_of(labels: Iterable[str]) -> list[str]:
+    """A colour a label: the network's that it names, lighter for each further run of that network, else the next.
+
+    Args:
+        labels: in order.
+    """
+    found: list[str] = []
+    others = iter([c for name, c in COLORS.items() if name not in ("black", "grey")] * 3)
+    for label in labels:
+        color = next((COLORS[c] for name, c in NETWORKS.items() if name.lower() in label.lower()), None) or next(others)
+        red, green, blue = (int(color[k : k + 2], 16) for k in (1, 3, 5))
+        share = 0.0
+        while color in found:
+            share += 0.3
+            color = "#" + "".join(f"{round(c + share * (255 - c)):02x}" for c in (red, green, blue))
+        found.append(color)
+    return found
+
 
 # The figures are as wide as a phone can show with letters still large enough to read: 5.4 inches, 11 points.
 WIDTH = 5.4
