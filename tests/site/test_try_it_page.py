@@ -3,7 +3,9 @@
 The networks are those that ship; for one that does not yet, random weights of the same shape stand in.
 """
 
+import gzip
 import io
+import json
 import shutil
 import struct
 import time
@@ -18,6 +20,8 @@ from skimage import data
 from visiting import Visit, serving
 
 from data_scripts import book, serve, try_it
+from vdsr_lib.images import luma, to_uint8
+from vdsr_lib.metrics import psnr, shave
 from vdsr_lib.models import SRCNN, VDSR
 from vdsr_lib.upscaling import upscale
 
@@ -90,8 +94,11 @@ def visit(browser, site):
 
 
 def open_page(visit, query="?device=cpu"):
+    """The page, ready, with every network chosen."""
     page = visit.open(f"try_it.html{query}")
     page.wait_for_selector("#try-it-app[data-ready]")
+    if page.locator("input[name=network][value=all]").count():
+        page.locator("input[name=network][value=all]").check(force=True)
     return page
 
 
@@ -105,6 +112,12 @@ def png(pixels):
     return file.getvalue()
 
 
+def tiff(pixels):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format="TIFF")
+    return file.getvalue()
+
+
 def pick(page, pixels, name="picture.png"):
     content = pixels if isinstance(pixels, bytes) else png(pixels)
     part(page, "file").set_input_files({"name": name, "mimeType": "image/png", "buffer": content})
@@ -112,6 +125,7 @@ def pick(page, pixels, name="picture.png"):
 
 def picked(page, pixels, name="picture.png"):
     pick(page, pixels, name)
+    wait_for_status(page, f"{name}: ")
     page.wait_for_function("() => !document.querySelector('[data-part=start]').disabled")
 
 
@@ -132,6 +146,7 @@ def wait_for_status(page, words, seconds=120):
 
 
 def saved(page, label):
+    page.locator(f"[data-method={label.lower()}]").click()
     with page.expect_download() as download:
         page.get_by_role("button", name=f"Save the {label} picture").click()
     return np.array(Image.open(download.value.path())), download.value.suggested_filename
@@ -164,9 +179,7 @@ def test_the_page_makes_what_the_library_makes(visit, networks, picture):
         for label in ("Bicubic", *LABELS):
             found, name = saved(page, label)
             wanted = upscale(pixels, scale, networks.get(label))
-            if pixels.ndim == 2:
-                wanted = wanted[..., None].repeat(3, axis=2)
-            assert found.shape == wanted.shape
+            assert found.shape == wanted.shape  # grey stays grey
             assert np.abs(found.astype(int) - wanted).max() <= (0 if label == "Bicubic" else 1), label
             assert name == f"picture-x{scale}-{label.lower()}.png"
             answers.append(found)
@@ -179,7 +192,7 @@ def test_the_page_makes_what_the_library_makes(visit, networks, picture):
 def test_a_network_gives_the_same_luma(visit, networks, label):
     luma = torch.rand(1, 1, 48, 64, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        wanted = networks[label](luma).flatten().numpy()
+        wanted = try_it.rounded(networks[label])(luma).flatten().numpy()
     page = open_page(visit)
     page.evaluate(OPEN, [label, {"device": "cpu"}])
     found, _ = page.evaluate(RUN, [luma.flatten().tolist(), 48, 64])
@@ -191,7 +204,7 @@ def test_a_graphics_card_gives_the_same_luma(launch, site, networks):
     browser = launch("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
     luma = torch.rand(1, 1, 24, 20, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        wanted = networks["SRCNN"](luma).flatten().numpy()
+        wanted = try_it.rounded(networks["SRCNN"])(luma).flatten().numpy()
     with Visit(browser, site) as visit:
         page = open_page(visit, "")
         if not page.evaluate("async () => Boolean(await navigator.gpu?.requestAdapter())"):
@@ -200,6 +213,35 @@ def test_a_graphics_card_gives_the_same_luma(launch, site, networks):
         found, _ = page.evaluate(RUN, [luma.flatten().tolist(), 24, 20])
     browser.close()
     np.testing.assert_allclose(found, wanted, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(("moved", "right"), [(5e-5, True), (2e-4, False)])
+def test_a_network_that_answers_otherwise_is_refused(visit, moved, right):
+    """The known answer is compared with, to a ten-thousandth; so a wrong one must be noticed."""
+    page = open_page(visit)
+    words = page.evaluate(
+        """async (moved) => {
+          const { openNetwork } = await import(new URL("try_it/network.js", location));
+          const { networks } = await (await fetch("try_it/models.json")).json();
+          const about = networks.find(({label}) => label === "SRCNN");
+          about.check.output[7] += moved;
+          return await openNetwork(about, {device: "cpu"}).then(() => "", (error) => error.message);
+        }""",
+        moved,
+    )
+    assert words == ("" if right else "The network srcnn does not compute here as it should.")
+
+
+def test_a_file_s_name_is_text(visit):
+    name = "<img src=x onerror='window.bad = 1'>.png"
+    page = open_page(visit)
+    picked(page, data.coffee()[:12, :12], name)
+    assert status(page) == f"{name}: 12×12 pixels."
+    pick(page, b"no picture", name)
+    part(page, "problem").wait_for(state="visible")
+    assert part(page, "problem").inner_text().startswith(f"{name}: ")
+    assert page.evaluate("window.bad") is None
+    assert page.locator("#try-it-app img[src=x]").count() == 0
 
 
 def test_how_long_256_by_256_takes(visit, capsys):
@@ -238,14 +280,14 @@ def test_a_photograph_does_not_freeze_the_page_and_can_be_cancelled(visit, tmp_p
     set_scale(page, 1.1)
     part(page, "start").click()
     wait_for_status(page, "VDSR", 600)
-    page.wait_for_selector("figure[data-method=vdsr]")
+    page.wait_for_selector("[data-method=vdsr]")
     assert page.evaluate("window.longest") < 1000, "the page stood still, in milliseconds"
     start = time.monotonic()
     part(page, "cancel").click()
     wait_for_status(page, "Cancelled.")
     assert time.monotonic() - start < 2
-    assert page.locator("figure[data-method]").evaluate_all("all => all.map((e) => e.dataset.method)") == [
-        "bicubic", "srcnn"
+    assert page.locator("[data-method]").evaluate_all("all => all.map((e) => e.dataset.method)") == [
+        "bicubic", "srcnn", "original", "difference"
     ]  # fmt: skip
     assert saved(page, "SRCNN")[0].shape == (1650, 2200, 3)
     # After that the page works as before.
@@ -291,6 +333,8 @@ def test_what_cannot_be_done_is_said(visit):
         (b"no picture", "bad.png: This file is no picture that this browser can read."),
         (png(data.coffee())[:2000], "bad.png: This file is no picture"),
         (b"", "bad.png: The file is empty."),
+        (tiff(data.coffee()[:20, :20]), "bad.png: This is a TIFF file, which this browser does not read."),
+        (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "bad.png: This is an SVG drawing. It has no pixels"),
         (one_colour.getvalue(), "bad.png: The picture has 36 million pixels; this page takes up to 32 million."),
     ):
         pick(page, content, "bad.png")
@@ -299,15 +343,136 @@ def test_what_cannot_be_done_is_said(visit):
         )
         assert part(page, "problem").is_visible()
         assert part(page, "start").is_disabled()
+    assert {"tif", "svg"}.isdisjoint(part(page, "file").get_attribute("accept").replace(".", "").split(","))
     large = np.zeros((2000, 2000), np.uint8)
+    set_scale(page, 2)
     picked(page, large)
     assert not part(page, "problem").is_visible()
     set_scale(page, 4)
-    assert "8000×8000 pixels, which is more than this page makes" in part(page, "sizes").inner_text()
-    part(page, "start").click()
-    part(page, "problem").wait_for(state="visible")
-    assert "Choose a smaller scale" in part(page, "problem").inner_text()
+    assert part(page, "start").is_disabled()
+    assert part(page, "start").inner_text().startswith("More than 32 million pixels: choose a part")
+    # A part is taken instead.
+    box = part(page, "map").bounding_box()
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] / 4)
+    page.mouse.up()
     assert part(page, "start").is_enabled()
+    part(page, "whole").click()
+    assert part(page, "start").is_disabled()
+    set_scale(page, 2)
+    assert part(page, "start").inner_text() == "Upscale"
+
+
+def test_open_and_something_is_there_before_anything_is_fetched_to_compute(browser, site, networks):
+    asked = []
+    with Visit(browser, site) as visit:
+        visit.page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+        page = visit.open("try_it.html?device=cpu")
+        page.wait_for_selector("#try-it-app[data-ready]")
+        assert part(page, "caption").inner_text().startswith("Bicubic | VDSR")
+        assert not [name for name in asked if name.endswith((".wasm", ".onnx"))]
+        truth = np.array(Image.open(book.HTML / "try_it" / "samples" / "astronaut-truth.png"))
+        small = np.array(Image.open(book.HTML / "try_it" / "samples" / "astronaut.png"))
+        for label, network in (("Bicubic", None), *networks.items()):
+            found, _ = saved(page, label)
+            assert np.array_equal(found, upscale(small, 3, network)), label
+            one, other = (shave(to_uint8(luma(p), data_range=255), 3) for p in (found, truth))
+            score = psnr(one, other)
+            assert page.locator(f"[data-method={label.lower()}]").inner_text().endswith(f"{score:.2f} dB")
+        assert visit.wrong == []
+
+
+def seen(page):
+    """What the view shows, at the screen's own pixels."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return np.array(Image.open(io.BytesIO(part(page, "canvas").screenshot())).convert("RGB")).astype(int)
+
+
+def test_the_wipe_shows_one_picture_left_and_another_right(visit):
+    page = open_page(visit)
+    page.evaluate("document.querySelector('[data-part=divider]').style.opacity = 0")  # it lies on the picture
+    page.locator("[data-method=bicubic]").click()
+    bicubic = seen(page)
+    page.keyboard.press("3")
+    page.locator("[data-part=wipe]").uncheck()
+    vdsr = seen(page)
+    assert np.abs(bicubic - vdsr).max() > 10
+    page.locator("[data-part=wipe]").check()
+    wiped = seen(page)
+    middle = wiped.shape[1] // 2
+    assert np.array_equal(wiped[:, : middle - 3], bicubic[:, : middle - 3])
+    assert np.array_equal(wiped[:, middle + 3 :], vdsr[:, middle + 3 :])
+    divider = part(page, "divider")
+    divider.focus()
+    page.keyboard.press("Home")
+    assert np.array_equal(seen(page)[:, 3:], vdsr[:, 3:])
+    page.keyboard.press("End")
+    assert np.array_equal(seen(page)[:, :-3], bicubic[:, :-3])
+    assert divider.get_attribute("aria-valuenow") == "100"
+    # By the mouse.
+    box, canvas = divider.bounding_box(), part(page, "canvas").bounding_box()
+    page.mouse.move(box["x"] + 1, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(canvas["x"] + canvas["width"] / 4, box["y"] + 40)
+    page.mouse.up()
+    assert divider.get_attribute("aria-valuenow") == "25"
+    # Number keys flip; the place is kept.
+    for key, name in (("1", "bicubic"), ("2", "srcnn"), ("3", "vdsr")):
+        page.keyboard.press(key)
+        assert page.locator(f"[data-method={name}]").get_attribute("aria-pressed") == "true"
+    assert visit.wrong == []
+
+
+def test_a_part_is_enlarged_as_the_library_does_and_old_results_are_marked(visit, networks):
+    pixels = data.coffee()[100:180, 150:270]
+    page = open_page(visit)
+    picked(page, pixels)
+    part(page, "map").focus()
+    for key in ("Shift+ArrowLeft",) * 8 + ("Shift+ArrowUp",) * 8 + ("ArrowRight",) * 2:
+        page.keyboard.press(key)
+    assert part(page, "part").inner_text() == "A part of 72×48 pixels."
+    set_scale(page, 2)
+    part(page, "start").click()
+    wait_for_status(page, "Done: Bicubic, SRCNN, VDSR, ×2.")
+    found, _ = saved(page, "VDSR")
+    assert np.abs(found.astype(int) - upscale(pixels[:48, 12:84], 2, networks["VDSR"])).max() <= 1
+    assert not part(page, "old").is_visible()
+    assert "by the last run here" in part(page, "sizes").inner_text()
+    set_scale(page, 3)
+    assert part(page, "old").inner_text().startswith("These are the results at ×2")
+    assert visit.wrong == []
+
+
+def test_what_is_seen_is_computed_first(visit):
+    page = open_page(visit)
+    order = page.evaluate(
+        """async () => {
+          const worker = new Worker(new URL("try_it/worker.js", location), {type: "module"});
+          const picture = new ImageData(400, 300), tiles = [];
+          return await new Promise((done) => {
+            worker.onmessage = ({data}) => {
+              if (data.tile) tiles.push(data.tile);
+              if (data.finished !== undefined) done(tiles);
+            };
+            worker.postMessage({task: "take", picture});
+            worker.postMessage({task: "upscale", scale: 4, part: {left: 0, top: 0, width: 400, height: 300},
+              centre: [0.9, 0.9], method: {name: "bicubic", margin: 0}, options: {}});
+          });
+        }"""
+    )
+    assert len({tuple(tile) for tile in order}) == len(order) == 35
+    distances = [np.hypot((left + right) / 2 - 0.9 * 1600, (top + bottom) / 2 - 0.9 * 1200)
+                 for top, left, bottom, right in order]  # fmt: skip
+    assert distances == sorted(distances)
+
+
+def test_the_first_visit_is_light(browser, site):
+    listed = json.loads((book.HTML / "try_it" / "models.json").read_text(encoding="utf-8"))
+    files = [*(book.HTML / "try_it").glob("*.js"), *(book.HTML / "try_it").glob("*.css")]
+    packed = sum(len(gzip.compress(path.read_bytes(), 6)) for path in files)
+    packed += listed["bytes"]["runtime"][1] + sum(network["bytes"][1] for network in listed["networks"])
+    assert packed < 6e6
 
 
 def test_cancel_then_upscale_at_once(visit):
@@ -316,7 +481,7 @@ def test_cancel_then_upscale_at_once(visit):
     picked(page, data.coffee()[:200, :300])
     for _ in range(20):
         part(page, "start").click()
-        page.wait_for_selector("figure[data-method=bicubic]")
+        page.wait_for_selector("[data-method=bicubic]")
         page.evaluate(
             """() => {
               const find = (name) => document.querySelector(`[data-part=${name}]`);
@@ -326,7 +491,7 @@ def test_cancel_then_upscale_at_once(visit):
                 .observe(start, {attributes: true});
             }"""
         )
-        page.wait_for_selector("figure[data-method=srcnn]")
+        page.wait_for_selector("[data-method=srcnn]")
         assert not part(page, "problem").is_visible(), part(page, "problem").inner_text()
         part(page, "cancel").click()
         wait_for_status(page, "Cancelled.")
@@ -397,26 +562,20 @@ def test_dropping_pasting_and_samples(visit):
 
 
 @pytest.mark.parametrize("touch", [False, True], ids=["keys and mouse", "touch"])
-def test_results_move_together_in_whole_pixels(browser, site, touch):
-    pixels = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
+def test_the_picture_moves_and_zooms_in_whole_pixels_and_keeps_its_place(browser, site, touch):
     with Visit(browser, site, 390 if touch else 1280, has_touch=touch) as visit:
         page = open_page(visit)
-        picked(page, pixels)
-        set_scale(page, 4)
-        part(page, "start").click()
-        page.wait_for_selector("figure[data-method=srcnn]")
-        shown = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(
-          [...document.querySelectorAll("figure[data-method=bicubic] canvas, figure[data-method=srcnn] canvas")]
-            .map((c) => [c.toDataURL(), c.style.width, c.width, devicePixelRatio])))))"""
+        shown = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => {
+          const canvas = document.querySelector("[data-part=canvas]");
+          done([canvas.toDataURL(), canvas.style.width, canvas.width, devicePixelRatio]);
+        })))"""
 
         def changed(action, before):
             action()
             after = page.evaluate(shown)
-            assert after[0][0] != before[0][0]
-            assert after[1][0] != before[1][0]
-            for _, width, pixels_wide, ratio in after:
-                zoom = float(width.removesuffix("px")) / pixels_wide * ratio
-                assert zoom == pytest.approx(round(zoom))
+            assert after[0] != before[0]
+            zoom = float(after[1].removesuffix("px")) / after[2] * after[3]
+            assert zoom == pytest.approx(round(zoom))
             return after
 
         def press(button):
@@ -425,26 +584,37 @@ def test_results_move_together_in_whole_pixels(browser, site, touch):
         before = changed(press("closer"), page.evaluate(shown))
         before = changed(press("closer"), before)
         assert part(page, "zoom").inner_text() == "3×"
-        box = part(page, "map").bounding_box()
-        corner = (box["x"] + 3, box["y"] + 3)
+        part(page, "views").focus()
+        for key in ("ArrowRight", "ArrowDown", "-", "+"):
+            before = changed(lambda key=key: page.keyboard.press(key), before)
+        here = page.evaluate(shown)
+        page.keyboard.press("1")
+        assert page.evaluate(shown)[0] != here[0]
+        page.keyboard.press("3")
+        assert page.evaluate(shown)[0] == here[0], "the place is kept"
+        box = part(page, "views").bounding_box()
         if touch:
-            before = changed(lambda: page.touchscreen.tap(*corner), before)
+            pinch = """async ([x, y]) => {
+              const root = document.querySelector("[data-part=views]");
+              root.setPointerCapture = () => {};
+              const send = (kind, id, at) => root.dispatchEvent(new PointerEvent(kind, {
+                pointerId: id, pointerType: "touch", clientX: at, clientY: y, bubbles: true}));
+              send("pointerdown", 11, x - 20); send("pointerdown", 12, x + 20);
+              send("pointermove", 11, x - 60); send("pointermove", 12, x + 60);
+              send("pointerup", 11, x - 60); send("pointerup", 12, x + 60);
+            }"""
+            before = changed(lambda: page.evaluate(pinch, [box["x"] + 60, box["y"] + 60]), before)
         else:
-            before = changed(lambda: page.mouse.click(*corner), before)
-            part(page, "views").focus()
-            for key in ("ArrowRight", "ArrowDown", "-", "+"):
-                before = changed(lambda key=key: page.keyboard.press(key), before)
+            place = (box["x"] + 60, box["y"] + 60)
+            page.mouse.move(*place)
+            before = changed(lambda: page.mouse.wheel(0, -120), before)
 
             def drag():
-                page.locator("figure[data-method=srcnn] canvas").hover()
                 page.mouse.down()
-                place = page.locator("figure[data-method=srcnn] canvas").bounding_box()
-                page.mouse.move(place["x"] + 10, place["y"] + 10)
+                page.mouse.move(place[0] + 15, place[1] + 10)
                 page.mouse.up()
 
             changed(drag, before)
-        if page.locator("[data-part=cancel]:enabled").count():
-            press("cancel")()
         assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
         assert visit.wrong == []
 
@@ -464,6 +634,8 @@ def test_where_the_host_sets_no_headers_a_service_worker_does(browser, folder):
         page.goto(f"{address}try_it.html?device=cpu")
         page.wait_for_function("() => crossOriginIsolated && document.querySelector('#try-it-app[data-ready]')")
         assert page.evaluate(OPEN, ["SRCNN", {"device": "cpu", "threads": 2}]) == "2 threads"
+        scopes = "async () => (await navigator.serviceWorker.getRegistrations()).map(({scope}) => scope)"
+        assert page.evaluate(scopes) == [f"{address}try_it"]
         page.goto(f"{address}notation.html")
         assert page.evaluate("[crossOriginIsolated, navigator.serviceWorker.controller]") == [False, None]
         assert visit.wrong == []

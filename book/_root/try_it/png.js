@@ -22,18 +22,22 @@ function chunk(name, content) {
   return bytes;
 }
 
-/** A Blob with RGB, or RGBA where a pixel is transparent. */
+/** A Blob with as many channels as the picture needs: grey or RGB, and alpha where a pixel is transparent. */
 export async function encodePng({ data, width, height }) {
-  let opaque = true;
-  for (let i = 3; i < data.length && opaque; i += 4) opaque = data[i] === 255;
-  const channels = opaque ? 3 : 4;
+  let opaque = true, grey = true;
+  for (let i = 0; i < data.length && (opaque || grey); i += 4) {
+    opaque &&= data[i + 3] === 255;
+    grey &&= data[i] === data[i + 1] && data[i] === data[i + 2];
+  }
+  const offsets = [...(grey ? [0] : [0, 1, 2]), ...(opaque ? [] : [3])];
+  const channels = offsets.length;
   const stride = width * channels + 1;
   const rows = new Uint8Array(stride * height);
   for (let y = 0; y < height; y++) {
     rows[y * stride] = 1;  // each value less its left neighbour, which compresses better
     for (let x = 0; x < width; x++) {
       for (let i = 0; i < channels; i++) {
-        const at = (y * width + x) * 4 + i;
+        const at = (y * width + x) * 4 + offsets[i];
         rows[y * stride + 1 + x * channels + i] = data[at] - (x ? data[at - 4] : 0);
       }
     }
@@ -43,7 +47,7 @@ export async function encodePng({ data, width, height }) {
   const view = new DataView(header.buffer);
   view.setUint32(0, width);
   view.setUint32(4, height);
-  header.set([8, opaque ? 2 : 6, 0, 0, 0], 8);
+  header.set([8, (grey ? 0 : 2) + (opaque ? 0 : 4), 0, 0, 0], 8);
   const parts = [
     Uint8Array.of(137, 80, 78, 71, 13, 10, 26, 10),
     chunk("IHDR", header),

@@ -24,6 +24,9 @@ export function outputShape(rows, columns, scale) {
   return [outputSize(rows, scale), outputSize(columns, scale)];
 }
 
+/** MATLAB's luma of the pixel at `at` of 8-bit RGBA, rounded to 8 bits. */
+export const lumaAt = (rgba, at) => Math.floor(toYcbcr(rgba, at, 0) + 16 + 0.5);
+
 /** The tiles of a picture: `[top, left, bottom, right]` each. */
 export function tiles(rows, columns, side = TILE) {
   const found = [];

@@ -1,46 +1,38 @@
-// Pictures of one size side by side, moved and zoomed together. Each pixel is a square of whole screen pixels.
+// One large view of pictures of one size: moved and zoomed at one place, whichever is shown, with a wipe between two.
+// Each pixel is a square of whole screen pixels.
 
-export const ZOOMS = [1, 2, 3, 4, 6, 8, 12];
+import { windowOf } from "./score.js";
 
-export class Views {
-  /** `root` holds the panels and takes the keys; `map` is a canvas that shows where they look. */
-  constructor(root, map, onZoom) {
-    this.root = root;
-    this.map = map;
-    this.onZoom = onZoom;
-    this.panels = new Map();  // canvas → ImageData
-    this.overview = null;
+export const ZOOMS = [1, 2, 3, 4, 6, 8, 12, 16];
+
+export class View {
+  /** `root` takes the keys and holds `canvas` and `divider`; `changed` is called when the zoom or the place is another. */
+  constructor(root, canvas, divider, changed) {
+    Object.assign(this, { root, canvas, divider, changed });
+    this.left = this.right = null;  // layers: {picture} or {pixel}
+    this.size = { width: 1, height: 1 };
     this.zoom = 1;
     this.centre = [0.5, 0.5];
+    this.wipe = 0.5;
+    this.wiping = true;
     this.pending = false;
+    this.fingers = new Map();
     new ResizeObserver(() => this.draw()).observe(root);
     root.addEventListener("keydown", (event) => this.key(event));
-    map.addEventListener("pointerdown", (event) => this.follow(event, (moved) => this.look(moved)));
+    root.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
+    root.addEventListener("pointerdown", (event) => this.touch(event));
+    divider.addEventListener("keydown", (event) => this.slide(event));
   }
 
-  /** Begin anew: `overview` is an ImageBitmap of the whole picture. */
-  reset(overview) {
-    this.panels.clear();
-    this.overview = overview;
-    this.centre = [0.5, 0.5];
+  /** Show other pictures; the place stays unless they are of another size. */
+  show(size, left, right) {
+    if (size.width !== this.size.width || size.height !== this.size.height) {
+      this.centre = [0.5, 0.5];
+      this.size = size;
+    }
+    this.left = left;
+    this.right = right;
     this.draw();
-  }
-
-  show(canvas, picture) {
-    if (!this.panels.has(canvas)) canvas.addEventListener("pointerdown", (event) => this.drag(canvas, event));
-    this.panels.set(canvas, picture);
-    this.draw();
-  }
-
-  setZoom(zoom) {
-    this.zoom = zoom;
-    this.onZoom(zoom);
-    this.draw();
-  }
-
-  step(by) {
-    const at = Math.min(ZOOMS.length - 1, Math.max(0, ZOOMS.indexOf(this.zoom) + by));
-    this.setZoom(ZOOMS[at]);
   }
 
   /** CSS pixels for one pixel of the picture: a whole number of the screen's own. */
@@ -49,11 +41,11 @@ export class Views {
     return (this.zoom * Math.max(1, Math.round(ratio))) / ratio;
   }
 
-  /** The part `[left, top, width, height]` that a panel shows of a picture. */
-  part(canvas, { width, height }) {
-    const box = canvas.parentElement.getBoundingClientRect();
-    const w = Math.min(width, Math.max(1, Math.ceil(box.width / this.unit)));
-    const h = Math.min(height, Math.max(1, Math.ceil(box.height / this.unit)));
+  /** The part `[left, top, width, height]` that is seen. */
+  get part() {
+    const { width, height } = this.size;
+    const w = Math.min(width, Math.max(1, Math.ceil(this.root.clientWidth / this.unit)));
+    const h = Math.min(height, Math.max(1, Math.ceil(this.root.clientHeight / this.unit)));
     const left = Math.round(Math.min(width - w, Math.max(0, this.centre[0] * width - w / 2)));
     const top = Math.round(Math.min(height - h, Math.max(0, this.centre[1] * height - h / 2)));
     return [left, top, w, h];
@@ -64,53 +56,79 @@ export class Views {
     this.pending = true;
     requestAnimationFrame(() => {
       this.pending = false;
-      for (const [canvas, picture] of this.panels) {
-        const [left, top, width, height] = this.part(canvas, picture);
-        canvas.width = width;
-        canvas.height = height;
-        canvas.style.width = `${width * this.unit}px`;
-        canvas.style.height = `${height * this.unit}px`;
-        canvas.getContext("2d").putImageData(picture, -left, -top, left, top, width, height);
-      }
-      this.drawMap();
+      if (!this.right) return;
+      const { canvas, unit } = this;
+      const [left, top, width, height] = this.part;
+      canvas.width = width;
+      canvas.height = height;
+      canvas.style.width = `${width * unit}px`;
+      canvas.style.height = `${height * unit}px`;
+      const wiped = this.wiping && this.left && this.left !== this.right;
+      const split = wiped ? Math.round(this.wipe * width) : 0;
+      const context = canvas.getContext("2d");
+      const paint = ({ picture, pixel }, from, to) => {
+        if (to <= from) return;
+        if (picture) context.putImageData(picture, -left, -top, left + from, top, to - from, height);
+        else context.putImageData(windowOf(pixel, left + from, top, to - from, height), from, 0);
+      };
+      if (wiped) paint(this.left, 0, split);
+      paint(this.right, split, width);
+      this.divider.hidden = !wiped;
+      this.divider.style.left = `${canvas.offsetLeft + split * unit}px`;
+      this.divider.setAttribute("aria-valuenow", Math.round(100 * this.wipe));
+      this.changed();
     });
   }
 
-  drawMap() {
-    if (!this.overview) return;
-    const { map, overview } = this;
-    map.width = overview.width;
-    map.height = overview.height;
-    const context = map.getContext("2d");
-    context.drawImage(overview, 0, 0);
-    const [first] = this.panels;
-    if (!first) return;
-    const [left, top, width, height] = this.part(...first);
-    const [across, down] = [map.width / first[1].width, map.height / first[1].height];
-    for (const [colour, line] of [["#000", 4], ["#fff", 2]]) {
-      context.strokeStyle = colour;
-      context.lineWidth = line;
-      context.strokeRect(left * across + 2, top * down + 2, width * across - 4, height * down - 4);
+  setZoom(zoom) {
+    this.zoom = zoom;
+    this.draw();
+  }
+
+  /** Zoom by steps; the point at `[x, y]` of the window stays where it is, or else the middle. */
+  step(by, point) {
+    const zoom = ZOOMS[Math.min(ZOOMS.length - 1, Math.max(0, ZOOMS.indexOf(this.zoom) + by))];
+    if (point && zoom !== this.zoom) {
+      const [x, y] = this.at(...point);
+      const share = this.zoom / zoom;
+      this.lookAt([x + (this.middle[0] - x) * share, y + (this.middle[1] - y) * share]);
     }
+    this.setZoom(zoom);
+  }
+
+  get middle() {
+    const [left, top, width, height] = this.part;
+    return [left + width / 2, top + height / 2];
+  }
+
+  /** The pixel at a point of the window. */
+  at(x, y) {
+    const box = this.canvas.getBoundingClientRect(), [left, top] = this.part;
+    return [left + (x - box.left) / this.unit, top + (y - box.top) / this.unit];
+  }
+
+  lookAt([x, y]) {
+    const [, , width, height] = this.part, all = this.size;
+    const hold = (value, half) => Math.min(1 - half, Math.max(half, value));
+    this.centre = [hold(x / all.width, width / all.width / 2), hold(y / all.height, height / all.height / 2)];
+    this.draw();
   }
 
   move(dx, dy) {
-    const [first] = this.panels;
-    if (!first) return;
-    const [, , width, height] = this.part(...first);
-    const picture = first[1];
-    const half = [width / picture.width / 2, height / picture.height / 2];
-    this.centre = [dx / picture.width, dy / picture.height].map((by, i) =>
-      Math.min(1 - half[i], Math.max(half[i], this.centre[i] + by)));
+    const [x, y] = this.middle;
+    this.lookAt([x + dx, y + dy]);
+  }
+
+  setWipe(share) {
+    this.wipe = Math.min(1, Math.max(0, share));
     this.draw();
   }
 
   key(event) {
-    const [first] = this.panels;
     const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-    if (!first || event.target !== this.root || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target !== this.root || event.ctrlKey || event.metaKey || event.altKey) return;
     if (moves[event.key]) {
-      const [, , width, height] = this.part(...first);
+      const [, , width, height] = this.part;
       this.move(...moves[event.key].map((sign) => sign * Math.ceil(Math.min(width, height) / 8)));
     } else if (event.key === "+" || event.key === "=") this.step(1);
     else if (event.key === "-") this.step(-1);
@@ -119,27 +137,58 @@ export class Views {
     event.stopPropagation();
   }
 
-  drag(canvas, start) {
-    let [x, y] = [start.clientX, start.clientY];
-    this.follow(start, (event) => {
-      this.move((x - event.clientX) / this.unit, (y - event.clientY) / this.unit);
-      [x, y] = [event.clientX, event.clientY];
-    });
+  slide(event) {
+    const to = { ArrowLeft: this.wipe - 0.05, ArrowRight: this.wipe + 0.05, Home: 0, End: 1 }[event.key];
+    if (to === undefined) return;
+    this.setWipe(to);
+    event.preventDefault();
+    event.stopPropagation();
   }
 
-  look(event) {
-    const box = this.map.getBoundingClientRect();
-    this.centre = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
-    this.move(0, 0);
+  /** The wheel zooms while the view has the focus or Ctrl is held, as for a pinch on a touchpad; else the page scrolls. */
+  wheel(event) {
+    if (!event.ctrlKey && !this.root.contains(document.activeElement)) return;
+    event.preventDefault();
+    this.turned = (this.turned ?? 0) + event.deltaY;
+    if (Math.abs(this.turned) < 40) return;
+    this.step(this.turned < 0 ? 1 : -1, [event.clientX, event.clientY]);
+    this.turned = 0;
   }
 
-  /** Call `moved` for a pointer that is held down, wherever it goes. */
-  follow(start, moved) {
-    const { target, pointerId } = start;
-    target.setPointerCapture(pointerId);
-    moved(start);
+  /** A finger or the mouse moves the picture, or the wipe where it lies; two fingers zoom. */
+  touch(start) {
+    const { root, fingers } = this;
+    fingers.set(start.pointerId, [start.clientX, start.clientY]);
+    const wiping = !this.divider.hidden && fingers.size === 1
+      && Math.abs(start.clientX - this.divider.getBoundingClientRect().left) < 22;
+    const spread = () => {
+      const [[x, y], [u, v]] = [...fingers.values()];
+      return { far: Math.hypot(x - u, y - v), point: [(x + u) / 2, (y + v) / 2] };
+    };
+    if (fingers.size === 2) this.pinched = spread().far;
+    root.setPointerCapture(start.pointerId);
     const end = new AbortController();
-    target.addEventListener("pointermove", (event) => event.pointerId === pointerId && moved(event), end);
-    for (const kind of ["pointerup", "pointercancel"]) target.addEventListener(kind, () => end.abort(), end);
+    const moved = (event) => {
+      if (event.pointerId !== start.pointerId) return;
+      const [x, y] = fingers.get(start.pointerId);
+      fingers.set(start.pointerId, [event.clientX, event.clientY]);
+      if (fingers.size === 2) {
+        const { far, point } = spread();
+        if (far > 1.25 * this.pinched || far < this.pinched / 1.25) {
+          this.step(far > this.pinched ? 1 : -1, point);
+          this.pinched = far;
+        }
+      } else if (wiping) {
+        const box = this.canvas.getBoundingClientRect();
+        this.setWipe((event.clientX - box.left) / box.width);
+      } else this.move((x - event.clientX) / this.unit, (y - event.clientY) / this.unit);
+    };
+    const stop = (event) => {
+      if (event.pointerId !== start.pointerId) return;
+      fingers.delete(start.pointerId);
+      end.abort();
+    };
+    root.addEventListener("pointermove", moved, end);
+    for (const kind of ["pointerup", "pointercancel"]) root.addEventListener(kind, stop, end);
   }
 }
