@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import folds
 import inks
+import public
+import words
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
@@ -18,11 +19,17 @@ NOT_FOUND = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>No such page · {title}</title>
 <style>
-:root {{ color-scheme: light dark; font-family: system-ui, sans-serif; line-height: 1.5 }}
-body {{ max-width: 34rem; margin: 20vh auto 0; padding: 0 1rem }}
+:root {{ color-scheme: light dark; font: 1.1rem/1.5 system-ui, sans-serif }}
+body {{ max-width: 34rem; margin: 15vh auto 0; padding: 0 1rem }}
+input, button {{ min-height: 44px; padding: 0 0.75rem; font: inherit }}
+form {{ display: flex; gap: 0.5rem }}
+input {{ flex: 1; min-width: 0 }}
 </style></head>
 <body><h1>No such page</h1>
-<p>The page may have moved. Begin with <a href="{home}">the first page of <em>{title}</em></a>.</p></body></html>
+<p>It may have moved. Look for it here, or begin with <a href="{home}">the first page of <em>{title}</em></a>.</p>
+<form action="{home}search.html" role="search">
+<input type="search" name="q" aria-label="Search the book" placeholder="Search the book"><button>Search</button></form>
+</body></html>
 """
 
 
@@ -150,6 +157,8 @@ def keep_plain(app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, 
 
 # What to mend in a page: pattern and replacement.
 MENDS = [
+    # The first page's title is the book's.
+    (r"<title>\s*(.*?) &#8212; \1\s*</title>", r"<title>\1</title>"),
     # The theme draws its icons twice: by a web font, and by a script of 1.5 MB that makes each an SVG.
     (r'<script [^>]*src="[^"]*scripts/fontawesome\.js[^"]*"></script>', ""),
     # A name for screen readers that is not the one to be seen.
@@ -184,19 +193,23 @@ def finish(app: Sphinx, error: Exception | None) -> None:
         return
     out = Path(app.outdir)
     for path in out.rglob("*.html"):
-        path.write_text(inks.in_page(mend(path.read_text(encoding="utf-8"))), encoding="utf-8")
+        page = public.publish(app, path, inks.in_page(mend(path.read_text(encoding="utf-8"))))
+        path.write_text(page, encoding="utf-8")
     inks.write(out / "_images")
     for pattern in ("_static/**/*.map", "_static/scripts/fontawesome.*", "_sources/**/*.ipynb"):
         for path in out.glob(pattern):
             path.unlink()
-    # A host serves this page at any depth, so its one link is from the root.
-    home = urlsplit(app.config.html_baseurl).path or "/"
-    (out / "404.html").write_text(NOT_FOUND.format(title=app.config.html_title, home=home), encoding="utf-8")
+    if not public.is_real(app.config):
+        (out / "sitemap.xml").unlink(missing_ok=True)
+    # A host serves this page at any depth, so its links are from the root.
+    not_found = NOT_FOUND.format(title=app.config.html_title, home=public.home(app.config))
+    (out / "404.html").write_text(not_found, encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
-    folds.setup(app)
+    for part in (folds, public, words):
+        part.setup(app)
     app.connect("config-inited", add_vendored)
     app.connect("config-inited", add_root)
     app.connect("config-inited", search_once)
