@@ -23,7 +23,8 @@ from torch import nn
 from vdsr_lib import exporting, pretrained
 from vdsr_lib.book.display import png_bytes
 from vdsr_lib.degradation import modcrop
-from vdsr_lib.images import to_uint8, write_atomically
+from vdsr_lib.files import write_atomically
+from vdsr_lib.images import to_uint8
 from vdsr_lib.models import SRCNN, VDSR
 from vdsr_lib.resize import imresize
 from vdsr_lib.upscaling import reach, upscale
