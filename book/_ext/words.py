@@ -8,7 +8,8 @@ from sphinx.application import Sphinx
 
 # By page. What is searched for leads there first.
 WORDS = {
-    "01_task": ("PSNR", "SSIM", "imresize", "bicubic interpolation", "downsampling", "antialiasing"),
+    "01_task": ("imresize", "bicubic interpolation", "downsampling", "antialiasing"),
+    "01b_score": ("PSNR", "SSIM", "evaluation", "metrics", "protocol"),
     "02_receptive_field": ("receptive field", "context", "padding", "dilated convolution"),
     "03_srcnn": ("SRCNN", "training loop", "loss function"),
     "04_going_deep": ("vanishing gradients", "initialisation", "initialization", "depth of a network"),
@@ -23,6 +24,8 @@ WORDS = {
         "GPU", "graphics card", "CUDA", "how long does training take", "training time", "half precision",
         "mixed precision", "quantisation", "pretrained weights", "ONNX", "memory",
     ),
+    "train_it_yourself": ("GPU", "CUDA", "graphics card", "how long does training take", "training time"),
+    "networks": ("pretrained weights", "model zoo", "checkpoints"),
     "library": ("dataset download", "datasets", "pretrained weights", "command line", "API"),
     "intro": ("installation", "GPU", "training time"),
     "failure_gallery": ("mistakes", "overfitting"),

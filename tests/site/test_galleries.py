@@ -31,7 +31,7 @@ def test_no_picture_of_a_gallery_stands_alone_or_out_of_sight(browser, site, wid
                 assert len(set(found["rows"])) == 1, (name, found)
                 assert len(found["rows"]) <= 2, (name, found)
                 assert found["height"] < 800, (name, found)
-                assert found["width"] <= 1, (name, found)
+                assert found["width"] <= 4, (name, found)  # a caption may stand out by a letter's edge
                 assert sum(found["rows"]) == (1 if found["flip"] else found["all"])
             assert visit.wrong == []
 

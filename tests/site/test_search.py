@@ -7,14 +7,14 @@ pytestmark = pytest.mark.site
 
 # What readers type, and the pages of which one is wanted among the first three.
 WANTED = {
-    "GPU": {"10_scaling_and_shipping"},
+    "GPU": {"10_scaling_and_shipping", "train_it_yourself"},
     "overfitting": {"09_ten_years_later"},
-    "how long does training take": {"08_reproduction", "10_scaling_and_shipping"},
+    "how long does training take": {"08_reproduction", "train_it_yourself"},
     "dataset download": {"08_reproduction", "library"},
-    "pretrained weights": {"10_scaling_and_shipping", "library"},
+    "pretrained weights": {"networks", "library"},
     "gradient clipping": {"06_gradient_clipping"},
     "receptive field": {"02_receptive_field"},
-    "PSNR": {"01_task"},
+    "PSNR": {"01b_score"},
     "learning rate": {"06_gradient_clipping"},
     "imresize": {"01_task", "library"},
 }
