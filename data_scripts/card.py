@@ -40,7 +40,6 @@ from vdsr_lib.devices import machine
 from vdsr_lib.errors import DataError, InputError
 from vdsr_lib.files import write_atomically
 from vdsr_lib.models import VDSR
-from vdsr_lib.muon import orthogonalize
 from vdsr_lib.patches import Patches, extract_patches
 from vdsr_lib.symmetry import apply_symmetry
 from vdsr_lib.training import (
@@ -53,6 +52,7 @@ from vdsr_lib.training import (
     save_checkpoint,
     step_symmetries,
 )
+from vdsr_lib.training.muon import orthogonalize
 
 from .experiments import CARD_QUEUE, CARD_SEARCH, Experiment, get_experiment, miniature, step_flop
 from .reproduce import Folders, initial_network, load_images, new_record, split

@@ -104,7 +104,7 @@ ITEMS = (
     ),
     Item(
         "section 5.2", "Training Parameters", "Depth 20, batch 64, momentum, decay, 80 epochs, ÷ 10 each 20.",
-        code=("training.TrainingConfig",),
+        code=("training.config.TrainingConfig",),
         tests=("training::test_rates_follow_the_paper", "models::test_initialisation_is_he_by_fan_in"),
         labels=("eq-he", "fig-long"),
     ),
@@ -131,7 +131,7 @@ ITEMS = (
         tests=("models::test_residual_adds_the_input",), labels=("eq-residual", "fig-loss"), chapters=(1, 5),
     ),
     Item(
-        "formula $\\tfrac12 \\lVert r - f(x) \\rVert^2$", "the loss", code=("training.residual_loss",),
+        "formula $\\tfrac12 \\lVert r - f(x) \\rVert^2$", "the loss", code=("training.loop.residual_loss",),
         tests=("training::test_loss_is_half_the_sum_over_pixels_mean_over_the_batch",
                "training::test_loss_gradient_is_the_error_over_the_batch"),
         labels=("eq-likelihood", "eq-error", "eq-scale"), chapters=(5, 6),
@@ -169,7 +169,7 @@ ITEMS = (
 # Functions that their tests reach under another name.
 BY_ANOTHER_NAME = {
     "models.VDSR.reset_parameters": ("models::test_initialisation_is_he_by_fan_in",),
-    "training.TrainingConfig.rate": ("training::test_rates_follow_the_paper",),
+    "training.config.TrainingConfig.rate": ("training::test_rates_follow_the_paper",),
 }
 
 

@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from vdsr_lib import datasets, evaluation, pretrained, runs
 from vdsr_lib.analysis.gradient_flow import HE
-from vdsr_lib.devices import machine
+from vdsr_lib.devices import machine, resolve_precision
 from vdsr_lib.errors import DivergedError, VdsrError
 from vdsr_lib.files import clear_temporary_files
 from vdsr_lib.models import SRCNN, VDSR
@@ -38,7 +38,6 @@ from vdsr_lib.training import (
     TrainingState,
     Validator,
     default_fabric,
-    resolve_precision,
     save_checkpoint,
     train,
 )

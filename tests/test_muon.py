@@ -6,8 +6,8 @@ from torch import nn
 
 from vdsr_lib.errors import InputError
 from vdsr_lib.models import SRCNN, VDSR
-from vdsr_lib.muon import Muon, orthogonalize
 from vdsr_lib.training import TrainingConfig, make_optimizer
+from vdsr_lib.training.muon import Muon, orthogonalize
 
 
 @pytest.mark.parametrize("shape", [(64, 576), (576, 64), (16, 16), (8, 9)])

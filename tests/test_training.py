@@ -15,6 +15,7 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
+from vdsr_lib.devices import resolve_precision
 from vdsr_lib.errors import DivergedError, InputError, TrainingError
 from vdsr_lib.models import SRCNN, VDSR
 from vdsr_lib.patches import Patches, extract_patches
@@ -28,7 +29,6 @@ from vdsr_lib.training import (
     load_checkpoint,
     make_optimizer,
     residual_loss,
-    resolve_precision,
     save_checkpoint,
     train,
 )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+    from lightning_fabric import Fabric
 
 PRECISIONS = {"fp32": "32-true", "tf32": "32-true", "bf16": "bf16-mixed", "fp16": "32-true"}
 """Names of precisions, and what Lightning Fabric is asked for. The loop itself casts to fp16, for it has to unscale
@@ -18,6 +21,8 @@ the gradients before it clips them."""
 
 def resolve_precision(precision: str, device: torch.device) -> str:
     """What `"auto"` means on a device: the fastest precision that its hardware has units for."""
+    import torch
+
     if precision != "auto":
         return precision
     if device.type == "cuda":
@@ -32,12 +37,16 @@ def resolve_precision(precision: str, device: torch.device) -> str:
 
 def fp16(used: bool, device: torch.device) -> AbstractContextManager:
     """Within it, convolutions and products are done in fp16, from fp32 weights; nothing changes unless `used`."""
+    import torch
+
     return torch.autocast(device.type, torch.float16) if used else nullcontext()
 
 
 @contextmanager
 def tf32(allowed: bool) -> Iterator[None]:
     """Let CUDA round the factors of fp32 convolutions and products to TF32, or forbid it; restored on leaving."""
+    import torch
+
     before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = allowed
     try:
@@ -48,6 +57,8 @@ def tf32(allowed: bool) -> Iterator[None]:
 
 def machine() -> str:
     """The class of machine, without its name: processor or card, threads."""
+    import torch
+
     if torch.cuda.is_available():
         return f"{torch.cuda.get_device_name()} x{torch.cuda.device_count()}"
     capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
@@ -61,6 +72,8 @@ def choose_device(name: str = "auto") -> torch.device:
 
     Errors: `InputError` for a name that torch does not know, or a device that is not there.
     """
+    import torch
+
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -69,7 +82,8 @@ def choose_device(name: str = "auto") -> torch.device:
         raise InputError(f"device must be auto, {', '.join(_DEVICES)}, got {name!r}") from None
     if device.type not in _DEVICES:
         raise InputError(f"device must be auto, {', '.join(_DEVICES)}, got {name!r}")
-    if not _DEVICES[device.type]():
+    backend = {"cuda": torch.cuda, "mps": torch.backends.mps}.get(device.type)
+    if backend is not None and not backend.is_available():  # type: ignore[attr-defined]
         raise InputError(f"device {name!r} cannot be used here: torch finds no {device.type}")
     try:
         return torch.empty(0, device=device).device
@@ -77,8 +91,29 @@ def choose_device(name: str = "auto") -> torch.device:
         raise InputError(f"device {name!r} cannot be used here ({str(error).strip().splitlines()[0]})") from None
 
 
-_DEVICES: dict[str, Callable[[], bool]] = {
-    "cpu": lambda: True,
-    "cuda": torch.cuda.is_available,
-    "mps": torch.backends.mps.is_available,
-}
+_DEVICES = ("cpu", "cuda", "mps")
+
+
+def default_fabric(precision: str = "auto", **arguments: Any) -> Fabric:
+    """One launched Fabric: the best device here, or all of `torchrun`'s processes.
+
+    Args:
+        precision: see `TrainingConfig`.
+        arguments: passed on to `lightning_fabric.Fabric`, such as `accelerator="cpu"`, `devices=2`.
+    """
+    import torch
+
+    if "LOCAL_RANK" in os.environ:
+        arguments.setdefault("devices", int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+        arguments.setdefault("num_nodes", int(os.environ.get("GROUP_WORLD_SIZE", "1")))
+        arguments.setdefault("strategy", "ddp")
+    arguments.setdefault("devices", 1)
+    accelerator = arguments.get("accelerator", "auto")
+    on_cuda = accelerator in ("cuda", "gpu") or (accelerator == "auto" and torch.cuda.is_available())
+    resolved = resolve_precision(precision, torch.device("cuda" if on_cuda else "cpu"))
+    # Imported here, for Fabric sets warning filters and an environment variable as it is imported.
+    from lightning_fabric import Fabric
+
+    fabric = Fabric(precision=PRECISIONS[resolved], **arguments)  # type: ignore[arg-type]
+    fabric.launch()
+    return fabric
