@@ -1,5 +1,6 @@
 """Rules that every stored notebook keeps, so that it can be read, compared, and opened alone in Colab."""
 
+import ast
 import re
 import statistics
 import subprocess
@@ -161,12 +162,54 @@ def test_numbers_of_three_digits_and_a_point_are_not_typed(path):
     assert measured == set(), "let a cell compute them, claim() them, and quote them with {glue:text}"
 
 
-def test_quoted_numbers_are_claimed(notebook):
+def claim_patterns(source):
+    """A regular expression for each name that a page's code claims.
+
+    A name put together in a loop stands for all that it can become; one that a variable holds, for the words in quotes
+    of its cells, or of those that call the function that claims it.
+    """
+
+    def pattern(name):
+        if isinstance(name, ast.Constant):
+            return re.escape(name.value) if isinstance(name.value, str) and re.fullmatch(r"\w+", name.value) else None
+        parts = [re.escape(p.value) if isinstance(p, ast.Constant) else r"\w+" for p in name.values]
+        return "".join(parts) if re.match(r"[a-z]\w*_", parts[0]) else None
+
+    tree = ast.parse(source)
+    found = set()
+    words = {pattern(node) for node in ast.walk(tree) if isinstance(node, ast.Constant | ast.JoinedStr)} - {None}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "claim":
+            name = node.args[0]
+            found |= {pattern(name)} if isinstance(name, ast.Constant | ast.JoinedStr) else words
+    return found
+
+
+def unclaimed(quoted, source):
+    return {name for name in quoted if not any(re.fullmatch(p, name) for p in claim_patterns(source))}
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_quoted_numbers_are_claimed(name):
+    notebook = notebooks.read(name)
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     quoted = set(re.findall(r"\{glue:\w*\}`(\w+)", text))
-    claimed = set(re.findall(r"claim\(\s*f?[\"'](\w+)", "\n".join(cell.source for cell in code_cells(notebook))))
-    in_a_loop = re.search(r"claim\(\s*(f[\"']|\w+,)", "\n".join(cell.source for cell in code_cells(notebook)))
-    assert quoted <= claimed or in_a_loop, quoted - claimed
+    assert unclaimed(quoted, "\n".join(cell.source for cell in code_cells(notebook))) == set()
+    # And when it was last run, it claimed each of them by that very name.
+    assert quoted <= notebooks.expected_claims(name, "quick").keys()
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("claim('gain', 1)", {"gain"}),
+        ("for s in (2, 3):\n    claim(f'end_{s}', s)", {"end_2"}),
+        ("for key in ('low', 'high'):\n    claim(key, 1)", {"low", "high"}),
+    ],
+)
+def test_a_number_that_nothing_claims_is_seen(source, names):
+    assert unclaimed(names, source) == set()
+    assert unclaimed({*names, "lost"}, source) == {"lost"}
 
 
 def test_the_setup_cell_never_touches_torch_or_numpy_and_pins_nothing():

@@ -12,7 +12,8 @@ from skimage import data as pictures
 
 from data_scripts.reproduce import padded
 from vdsr_lib import pretrained, runs
-from vdsr_lib.evaluation import SelfEnsemble, psnr_real, score
+from vdsr_lib.ensemble import SelfEnsemble
+from vdsr_lib.evaluation import psnr_real, score
 
 ROOT = Path(__file__).parents[1]
 WEIGHTS = {
