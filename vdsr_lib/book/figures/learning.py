@@ -247,7 +247,7 @@ def clip_explorer(
     bottom.semilogy(steps, drawn, color=COLORS["sky"], linewidth=1, label="each step")
     smooth = [drawn[max(0, k - 4) : k + 1].mean() for k in range(len(drawn))]
     bottom.semilogy(steps, smooth, color=COLORS["blue"], label="mean of the last five")
-    bottom.legend(loc="upper right", fontsize=8.5)
+    bottom.legend(loc="upper right", fontsize=9)
     bottom.axhline(floor, color=COLORS["grey"], linewidth=1)
     lost = len(drawn) < len(losses) or not np.isfinite(losses[-1])
     if lost:

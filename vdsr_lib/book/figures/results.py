@@ -151,7 +151,7 @@ def gain_map(gains: Mapping[str, np.ndarray], rows: Sequence[str], columns: Sequ
         for i, j in np.ndindex(values.shape):
             text = "not run" if np.isnan(values[i, j]) else f"{values[i, j]:+.1f}".replace("-", "−")
             dark = abs(np.nan_to_num(values[i, j])) > 0.55 * limit
-            ax.text(j, i, text, ha="center", va="center", fontsize=8.5, color="white" if dark else "black")
+            ax.text(j, i, text, ha="center", va="center", fontsize=9, color="white" if dark else "black")
         ax.set_xticks(range(len(columns)), columns, fontsize=9)
         ax.set_yticks(range(len(rows)), rows)
         ax.grid(False)
