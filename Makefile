@@ -14,7 +14,7 @@ PINS ?= constraints.txt
 QUICK := not slow and not gpu and not site and not full
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-lowest test-all test-full lint serve bench reproduce address clean
+.PHONY: help book test mutants test-lowest test-all test-full lint serve bench reproduce address clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -49,6 +49,12 @@ reproduce: $(VENV)/.installed ## go on with the stored runs (hours to days), the
 test-lowest: $(LOWEST)/.installed ## what `make test` runs, on the oldest releases that pyproject.toml admits, but for torch
 	$(LOWEST)/bin/python -m pytest -n $(JOBS) -m "$(QUICK)"
 
+# Without data sets, so that the tests which a fault meets are the quick ones.
+mutants: $(VENV)/.installed ## one small fault at a time in the core, and whether a test sees it; `mutmut results` names those that live
+	$(PIP) 'mutmut>=3.8'
+	VDSR_DATA=$(CURDIR)/_build/no-data OMP_NUM_THREADS=1 $(BIN)/python -m mutmut run --max-children $(JOBS)
+	$(BIN)/python -m mutmut results
+
 test-full: $(VENV)/.installed ## run the notebooks with the paper's own settings, and compare what they claim
 	$(BIN)/python -m pytest -m full -n $(JOBS) tests/notebooks
 
@@ -56,7 +62,7 @@ address: $(VENV)/.installed ## write the repository's public address everywhere:
 	$(BIN)/python -m data_scripts.address $(URL)
 
 clean: ## remove what was built; the environments and node_modules stay, `make clean ALL=1` removes them too
-	rm -rf _build build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
+	rm -rf _build mutants build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
 	$(if $(ALL),rm -rf $(VENV) $(LOWEST) node_modules)
 
 $(BIN)/python:

@@ -17,6 +17,7 @@ from vdsr_lib.evaluation import (
     get_protocol,
     mean_score,
     predict_luma,
+    psnr_real,
     reconstruct,
     score,
 )
@@ -423,3 +424,35 @@ def test_a_symmetric_network_gains_nothing(lopsided):
 def test_self_ensemble_works_wherever_a_network_does(lopsided):
     image = pictures.astronaut()[:40, :44]
     assert score(image, 2, SelfEnsemble(lopsided)) != score(image, 2, lopsided)
+
+
+# What mutants lived through while no data set was at hand
+
+
+def test_a_set_is_scored_by_its_network_and_protocol(rgb):
+    network = lambda x: 0.9 * x + 0.04  # noqa: E731
+    found = evaluate({"a": rgb}, [2, 3], network, "float")
+    assert found == {scale: {"a": score(rgb, scale, network, "float")} for scale in (2, 3)}
+    assert found[2]["a"] != score(rgb, 2, None, "float")
+    assert found[2]["a"] != score(rgb, 2, network)
+
+
+def test_rgb_follows_every_setting_of_its_protocol(rgb):
+    image = rgb[:60, :60] * 0.997  # no whole numbers
+    for rounded in (True, False):
+        protocol = Protocol(
+            "here", "", channel="rgb", kernel="bilinear", up_kernel="bicubic-0.75", antialias=False, round_truth=rounded
+        )
+        result = reconstruct(image, 2, None, protocol, data_range=255)
+        truth = np.floor(image + 0.5) if rounded else image
+        small = imresize(truth, 0.5, kernel="bilinear", antialias=False)
+        assert np.array_equal(result.truth, truth)
+        np.testing.assert_array_equal(result.output, imresize(small, 2, kernel="bicubic-0.75"))
+
+
+def test_a_network_of_0_to_1_fills_the_range(rgb):
+    white = lambda x: 0 * x + 1  # noqa: E731
+    assert (reconstruct(rgb, 2, white, "rgb").output == 255).all()
+    assert (reconstruct(rgb[..., 0].copy(), 2, white, "rgb").output == 255).all()
+    grey = np.full((20, 20), 55, np.uint8)
+    assert psnr_real(grey, 2.5, white) == pytest.approx(20 * np.log10(255 / 200), abs=1e-9)

@@ -153,3 +153,15 @@ def test_tensors_that_are_learnt_are_scored_too(metric, dtype):
         x.requires_grad_()
     assert metric(x, y, data_range=255) == wanted
     assert math.isfinite(wanted)
+
+
+def test_power_spectrum_at_its_bounds_and_of_any_type():
+    image = data.camera()[:40, :40]
+    wanted = power_spectrum(image.astype(np.float64), 20)[1]
+    for dtype in (np.uint8, np.float32):
+        assert np.array_equal(power_spectrum(image.astype(dtype), 20)[1], wanted)
+    with np.errstate(invalid="ignore"):  # a ring without a coefficient
+        assert power_spectrum(image, 40)[1].shape == (41,)
+    frequency, power = power_spectrum(image, 1)
+    assert frequency.tolist() == [0, 0.5]
+    assert (power > 0).all()
