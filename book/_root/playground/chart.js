@@ -1,6 +1,6 @@
 // Curves over a log axis of steps, and the layers' gradients, as SVG: sharp at any size, coloured by the style sheet.
 
-const WIDTH = 400, HEIGHT = 220, LEFT = 46, RIGHT = 10, TOP = 10, BOTTOM = 30;
+const WIDTH = 400, HEIGHT = 220, LEFT = 46, RIGHT = 18, TOP = 10, BOTTOM = 30;
 
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 const escape = (words) => words.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);

@@ -2,8 +2,12 @@
 
 import { FIELDS, matters } from "./settings.js";
 
-const GROUPS = { network: ["kind", "depth", "width", "init"], training: ["clip", "theta", "norm", "rate", "momentum", "drop"],
-                 pictures: ["scales", "test", "patch", "batch", "seed"] };
+const GROUPS = {
+  quick: ["kind", "clip", "rate"],
+  network: ["depth", "width", "init"],
+  training: ["theta", "norm", "momentum", "drop", "batch", "seed"],
+  pictures: ["scales", "test", "patch"],
+};
 
 /**
  * Fill the page's field sets, `data-group` each.

@@ -200,8 +200,10 @@ function drawChart() {
   drawCurves(find("loss"), curves("loss"), decades(losses.filter((value) => value < 1e6), 8), last);
   const floor = record.floor;
   if (Number.isFinite(floor)) {
-    const best = Math.max(floor + 1.5, ...[record, ...ghosts].flatMap((one) => one.psnr.map(([, value]) => value || 0)));
-    const y = { low: Math.floor(floor - 4), high: Math.min(Math.ceil(2 * best) / 2, floor + 8), log: false };
+    // Room for the best of each run, not for where it began: that is far below.
+    const bests = [record, ...ghosts].map((one) => Math.max(floor - 12, ...one.psnr.map(([, value]) => value || 0)));
+    const low = Math.floor(Math.min(floor - 3, Math.min(...bests) - 1)), high = Math.max(floor + 1.5, ...bests);
+    const y = { low, high: Math.ceil(2 * high) / 2, log: false };
     drawCurves(find("psnr"), curves("psnr"), y, last, { value: floor, label: "bicubic" });
   }
   find("loss-words").textContent = words(record.loss, (value) => power(value));
