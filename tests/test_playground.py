@@ -150,3 +150,72 @@ def test_curves_have_few_points_and_each_is_a_mean():
 def test_the_last_finite_step_is_kept():
     found = probe("record", losses=[4, 2, None], ended=True)
     assert found == {"loss": [[1, 4], [2, 2]], "step": 3, "ended": 3, "moment": None}
+
+
+def verdicts(exercise, *queries, rules=()):
+    cases = [
+        {"exercise": exercise, "address": q if "/" in q else f"playground.html?{q}", "rules": rules} for q in queries
+    ]
+    return probe("exercises", cases=cases)
+
+
+DIES = {"ended": 7, "psnr": None}
+
+
+def test_the_largest_rate_lives_and_the_next_one_does_not():
+    rules = [{"when": {"rate": 0.00016}, "then": DIES}, {"when": {"rate": 0.01}, "then": DIES}]
+    right, larger, smaller, clipped, deeper = verdicts(
+        "largest", "clip=none&rate=1.3e-4", "clip=none&rate=1.6e-4", "clip=none&rate=1e-4", "rate=1.3e-4",
+        "clip=none&rate=1.3e-4&depth=3", rules=rules,
+    )  # fmt: skip
+    assert right["passed"]
+    assert "γ is 769 times larger" in right["words"]
+    assert (larger["passed"], larger["words"]) == (False, "At γ = 1.6·10⁻⁴ the loss is no number at step 7.")
+    assert (smaller["passed"], smaller["words"]) == (False, "At γ = 10⁻⁴ it lives, but at 1.3·10⁻⁴ too.")
+    assert not clipped["passed"]
+    assert clipped["words"] == "The clip is still on."
+    assert not deeper["passed"]
+    assert deeper["words"].startswith("Depth must stay “6 layers”")
+
+
+def test_the_clip_by_norm_must_learn():
+    right, weak, none, slower = verdicts(
+        "norm", "clip=norm&norm=0.04", "clip=norm&norm=1", "", "clip=norm&norm=0.04&rate=0.01",
+        rules=[{"when": {"norm": 1, "clip": "norm"}, "then": {"psnr": 30.2}}],
+    )  # fmt: skip
+    assert right["passed"]
+    assert [answer["passed"] for answer in (weak, none, slower)] == [False] * 3
+    assert "0.20 dB above bicubic at step 300; wanted are 0.3 dB above" in weak["words"]
+    assert none["words"] == "The clip must be the one by norm."
+
+
+def test_the_small_network_must_be_small_and_good_on_each_scale():
+    right, large, one, bad = verdicts(
+        "small", "scales=234&depth=4&width=8", "scales=234&width=12", "depth=4&width=8",
+        "scales=234&depth=3&width=8", rules=[{"when": {"depth": 3, "test": 3}, "then": {"psnr": 29.9}}],
+    )  # fmt: skip
+    assert right["passed"]
+    assert right["words"].startswith("Right: 1321 weights")
+    assert [answer["passed"] for answer in (large, one, bad)] == [False] * 3
+    assert "5461 weights" in large["words"]
+    assert bad["words"] == "On ×3 it stands 0.10 dB below bicubic at step 600."
+
+
+def test_what_is_no_address_of_the_playground_is_refused():
+    for address, words in {
+        "https://example.org/book/try_it.html": "no address of the playground",
+        "https://": "This is no address",
+        "https://example.org/book/playground.html?depth=40": "wanted 3 to 12",
+    }.items():
+        (answer,) = verdicts("largest", address)
+        assert not answer["passed"]
+        assert words in answer["words"]
+
+
+def test_no_preset_solves_an_exercise():
+    """Whatever its run comes to; what *Small γ instead* comes to is seen in a browser."""
+    for preset in probe("presets"):
+        for exercise in ("largest", "norm", "small"):
+            rules = [{"when": {"clip": "none", "rate": 0.1}, "then": DIES}]
+            (answer,) = verdicts(exercise, preset["query"], rules=rules)
+            assert not answer["passed"], (preset["key"], exercise)

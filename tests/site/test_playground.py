@@ -1,15 +1,19 @@
 """The playground in a real browser: the library's steps, each preset as its sentence says, every way to go wrong."""
 
+import gzip
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from skimage import data
 from visiting import Visit
 
 from data_scripts import playground
+from data_scripts.notebooks import ROOT
 from vdsr_lib.models import VDSR
 from vdsr_lib.patches import extract_patches
 from vdsr_lib.training import TrainingConfig, batch_indices, default_fabric, train
@@ -17,6 +21,7 @@ from vdsr_lib.training import TrainingConfig, batch_indices, default_fabric, tra
 pytestmark = pytest.mark.site
 
 PROBES = Path(__file__).parents[1] / "js" / "playground_page.js"
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 RECORD = json.loads(playground.RECORD.read_text(encoding="utf-8"))
 APP = "#playground-app"
 
@@ -201,3 +206,196 @@ def test_start_pause_step_reset_seed(visit):
     state(page, "paused")
     assert part(page, "number-psnr").inner_text() != numbers
     assert visit.wrong == []
+
+
+def check(page, exercise, address=None):
+    """What an exercise says of an address, or of the page as it is."""
+    form = page.locator(f"form[data-exercise={exercise}]")
+    if address is None:
+        form.get_by_role("button", name="Take this page's").click()
+    else:
+        form.get_by_role("textbox").fill(address)
+    form.get_by_role("button", name="Check").click()
+    form.locator("output[class]:not([class=''])").wait_for()
+    return form.locator("output").get_attribute("class"), form.locator("output").inner_text()
+
+
+def test_exercises_train_what_an_address_describes(visit):
+    page = open_page(visit)
+    assert check(page, "largest") == ("failed", "The clip is still on.")
+    assert check(page, "norm", "no address")[0] == "failed"
+    verdict, words = check(page, "largest", page.url + "?clip=none&rate=1e-4")  # a preset's
+    assert (verdict, words) == ("failed", "At γ = 10⁻⁴ it lives, but at 1.3·10⁻⁴ too.")
+    verdict, words = check(page, "norm", page.url + "?clip=norm&norm=0.04")
+    assert verdict == "passed", words
+    verdict, words = check(page, "norm", page.url + "?clip=norm&norm=1")
+    assert verdict == "failed", words
+    assert visit.wrong == []
+
+
+@pytest.mark.slow
+def test_exercises_have_solutions(visit):
+    page = open_page(visit)
+    for exercise, query in {"largest": "clip=none&rate=1.3e-4", "small": "scales=234&depth=4&width=8"}.items():
+        verdict, words = check(page, exercise, f"{page.url}?{query}")
+        assert verdict == "passed", words
+
+
+QUESTIONS = {
+    "deep": "depth=12&init=small",
+    "residual": "kind=plain",
+    "clip": "clip=none",
+    "scales": "scales=4",
+}
+
+
+@pytest.mark.parametrize("key", QUESTIONS)
+def test_a_question_is_answered_by_the_run(visit, key):
+    page = open_page(visit, f"?{QUESTIONS[key]}&ask={key}")
+    options = part(page, "options").get_by_role("radio").all()
+    assert part(page, "see").is_disabled(), "predict first"
+    options[{"deep": 0, "residual": 2, "clip": 0, "scales": 1}[key]].check()
+    part(page, "see").click()
+    page.wait_for_function("document.querySelector('[data-part=answer]').textContent")
+    words = part(page, "answer").inner_text()
+    wanted = {
+        "deep": "As you said: nothing that could be seen.",
+        "residual": "As you said: more than 1 db below bicubic.",
+        "clip": "As you said: for ten at most.",
+        "scales": "Not as you said, but: below bicubic.",
+    }[key]
+    assert wanted.lower() in words.lower()
+    assert visit.wrong == []
+
+
+def picture(pixels):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format="PNG")
+    return file.getvalue()
+
+
+def pick(page, content, name="own.png"):
+    part(page, "file").set_input_files({"name": name, "mimeType": "image/png", "buffer": content})
+
+
+def test_what_cannot_be_done_is_said(visit):
+    page = open_page(visit, "?depth=99&width=none&rate=0.01")
+    problem = part(page, "problem")
+    assert "Depth: the address has “99”, wanted 3 to 12; taken is 6." in problem.inner_text()
+    assert "Width: the address has “none”, wanted 4 to 16; taken is 16." in problem.inner_text()
+    assert page.url.endswith("?rate=0.01")
+    for content, words in (
+        (b"no picture", "This file is no picture that this browser can read."),
+        (b"", "The file is empty."),
+        (
+            picture(np.zeros((6000, 6000), np.uint8)),
+            "The picture has 36 million pixels; this page takes up to 32",
+        ),
+        (picture(data.camera()[:20, :300]), "The picture is too small: 20 pixels across, and a patch needs 21."),
+    ):
+        pick(page, content)
+        page.wait_for_function(
+            "words => document.querySelector('[data-part=problem]').textContent.startsWith(words)", arg=words
+        )
+        assert problem.is_visible()
+    assert visit.wrong == []
+
+
+def test_a_picture_of_the_reader_is_trained_on(visit):
+    page = open_page(visit)
+    page.locator("summary", has_text="More settings").click()
+    pick(page, picture(data.chelsea()))
+    part(page, "own-words").wait_for()
+    assert part(page, "own-words").inner_text().startswith("Training on your picture, 451 × 300 pixels")
+    state(page, "paused")
+    page.wait_for_function("document.querySelector('[data-part=sizes]').textContent.includes('252 patches')")
+    part(page, "start").click()
+    reach(page, 3)
+    part(page, "embedded").click()
+    page.wait_for_function("document.querySelector('[data-part=sizes]').textContent.includes('288 patches')")
+    assert visit.wrong == []
+
+
+def test_the_largest_setting_neither_freezes_the_page_nor_fills_its_memory(visit):
+    page = open_page(visit)
+    page.evaluate("probes.watch()")
+    page.goto(f"{page.url}?depth=12&width=16&patch=41&batch=16&scales=234")
+    state(page, "paused")
+    page.add_script_tag(path=PROBES)
+    page.evaluate("probes.watch()")
+    part(page, "start").click()
+    reach(page, 5)
+    assert page.evaluate("window.longest") < 1000, "the page stood still, in milliseconds"
+    used = page.evaluate("performance.measureUserAgentSpecificMemory().then(({ bytes }) => bytes)")
+    assert used < 500e6
+    part(page, "start").click()  # pause
+    state(page, "paused")
+    assert visit.wrong == []
+
+
+@pytest.mark.parametrize("touch", [False, True], ids=["keys and mouse", "touch"])
+def test_wiping_and_settings_by_hand_and_by_keys(browser, site, touch):
+    with Visit(browser, site, 390 if touch else 1280, has_touch=touch) as visit:
+        page = open_page(visit)
+        shown = "() => document.querySelector('[data-part=picture]').toDataURL()"
+        part(page, "step").click()
+        reach(page, 1)
+        canvas = part(page, "picture")
+        canvas.scroll_into_view_if_needed()
+        page.wait_for_timeout(1200)  # until all is drawn
+        before, box = page.evaluate(shown), canvas.bounding_box()
+        place = (box["x"] + 0.2 * box["width"], box["y"] + 40)
+        page.touchscreen.tap(*place) if touch else page.mouse.click(*place)
+        page.wait_for_function(f"before => ({shown})() !== before", arg=before)
+        assert part(page, "wipe").input_value() == "20"
+        before = page.evaluate(shown)
+        part(page, "other").get_by_label("the original").check()
+        page.wait_for_function(f"before => ({shown})() !== before", arg=before)
+        if not touch:
+            part(page, "wipe").focus()
+            before = page.evaluate(shown)
+            page.keyboard.press("End")
+            page.wait_for_function(f"before => ({shown})() !== before", arg=before)
+            rate = page.get_by_label("Learning rate γ")
+            rate.focus()
+            page.keyboard.press("ArrowLeft")
+            page.wait_for_url("**?rate=0.079")
+            assert rate.get_attribute("aria-valuetext") == "0.079"
+        clip = page.locator("[data-field=clip]")
+        none = clip.get_by_text("none")
+        none.tap() if touch else none.click()
+        page.wait_for_url("**clip=none**")
+        assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        assert visit.wrong == []
+
+
+def test_a_trained_page_is_accessible(browser, site):
+    with Visit(browser, site, bypass_csp=True) as visit:
+        page = open_page(visit, "?clip=none&ask=clip")
+        part(page, "start").click()
+        state(page, "ended")
+        part(page, "presets").get_by_role("button", name="Clipped").click()
+        page.locator("summary", has_text="More settings").click()
+        reach(page, 20)
+        page.add_script_tag(content=AXE.read_text(encoding="utf-8"))
+        for mode in ("light", "dark"):
+            page.evaluate("mode => { document.documentElement.dataset.theme = mode; }", mode)
+            found = page.evaluate("() => axe.run('article', {resultTypes: ['violations']})")
+            assert [f"{mode}: {v['id']}: {v['nodes'][0]['html'][:200]}" for v in found["violations"]] == []
+        words = part(page, "layers-words").text_content()
+        assert words.startswith("Largest gradient, layer by layer: ")
+        assert "The clip holds them to 0.002" in words
+
+
+def test_the_page_is_light_beside_the_runtime(browser, site):
+    """What this page loads and *Try it* does not, compressed."""
+    asked = []
+    with Visit(browser, site) as visit:
+        visit.page.on("response", lambda response: asked.append(response))
+        page = open_page(visit)
+        part(page, "step").click()
+        reach(page, 1)
+        own = [response for response in asked if "/ort/" not in response.url]
+        weight = sum(len(gzip.compress(response.body())) for response in own if response.ok)
+    assert any("step-6.onnx" in response.url for response in own)
+    assert weight < 2_000_000
