@@ -211,6 +211,8 @@ def plain_text(text: str, claims: dict[str, dict]) -> str:
             if kind == "glue:text":
                 name, _, form = target.partition(":")
                 return quote(claims[name]["value"], form)
+            if kind == "playground":
+                return f"[{words}]({page_of('playground')}?{target})"
             if kind == "doc":
                 return f"[{words or titles()[target]}]({page_of(target)})"
             if kind in ("numref", "ref", "eq"):

@@ -1,6 +1,7 @@
 """What the page Playground is given, and its arithmetic without a browser; the page itself is in tests/site."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 from skimage import data
 
-from data_scripts import playground
+from data_scripts import plain_notebooks, playground
+from data_scripts.notebooks import BOOK
 from vdsr_lib.degradation import degrade, modcrop
 from vdsr_lib.images import luma, to_uint8
 from vdsr_lib.metrics import psnr, shave
@@ -219,3 +221,22 @@ def test_no_preset_solves_an_exercise():
             rules = [{"when": {"clip": "none", "rate": 0.1}, "then": DIES}]
             (answer,) = verdicts(exercise, preset["query"], rules=rules)
             assert not answer["passed"], (preset["key"], exercise)
+
+
+LINK = re.compile(r"\{playground\}`[^`<]+<([^`>]+)>`")
+
+
+def test_chapters_4_to_7_link_here_each_with_a_question():
+    asked = {}
+    for path in sorted(BOOK.glob("*.md")):
+        for query in LINK.findall(path.read_text(encoding="utf-8")):
+            found = probe("link", query=query)
+            assert found["faults"] == [], path.name
+            assert found["changed"], "the setting of its own argument"
+            asked[path.name[:2]] = found["ask"]
+    assert asked == {"04": "deep", "05": "residual", "06": "clip", "07": "scales"}
+
+
+def test_a_link_has_a_plain_form():
+    text = plain_notebooks.plain_text("{playground}`Train so <clip=none&ask=clip>`.", {})
+    assert text == f"[Train so]({plain_notebooks.page_of('playground')}?clip=none&ask=clip)."

@@ -8,6 +8,7 @@ from typing import Any
 
 import folds
 import inks
+import playground
 import public
 import words
 from sphinx import addnodes
@@ -208,7 +209,7 @@ def finish(app: Sphinx, error: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
-    for part in (folds, public, words):
+    for part in (folds, playground, public, words):
         part.setup(app)
     app.connect("config-inited", add_vendored)
     app.connect("config-inited", add_root)

@@ -5,6 +5,7 @@ import { degrade, lumaOf, Patches, psnr } from "../../book/_root/playground/data
 import { countWeights, initialWeights } from "../../book/_root/playground/engine.js";
 import { EXERCISES, fromAddress } from "../../book/_root/playground/exercises.js";
 import { PRESETS } from "../../book/_root/playground/presets.js";
+import { QUESTIONS } from "../../book/_root/playground/questions.js";
 import { normal } from "../../book/_root/playground/random.js";
 import { Record } from "../../book/_root/playground/record.js";
 import { Run } from "../../book/_root/playground/run.js";
@@ -87,6 +88,12 @@ const probes = {
       }
     }
     return answers;
+  },
+
+  /** What a chapter's link asks for. */
+  link({ query }) {
+    const asked = new URLSearchParams(query), { settings, faults } = parse(asked);
+    return { faults, changed: String(format(settings)), ask: Object.hasOwn(QUESTIONS, asked.get("ask")) && asked.get("ask") };
   },
 
   presets: () => PRESETS.map(({ changes, ...preset }) => ({ ...preset, query: String(format({ ...USUAL, ...changes })) })),
