@@ -164,7 +164,7 @@ def test_an_explosion_is_told_and_the_last_finite_network_kept(visit):
     told = part(page, "status").inner_text()
     assert told.startswith(f"Step {step_of(page)}: the loss is not a number any more.")
     assert "no clip held it" in told
-    assert part(page, "number-loss").inner_text() == "not a number"
+    page.wait_for_function("document.querySelector('[data-part=number-loss]').textContent === 'not a number'")
     assert part(page, "number-psnr").inner_text().endswith(")"), "the picture before it"
     assert part(page, "step").is_disabled()
     part(page, "start").click()  # "Start again"

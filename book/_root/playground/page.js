@@ -152,17 +152,17 @@ function seen(visible) {
 // --- what is seen -------------------------------------------------------------------------------------
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
-let due = false, drawn = 0;
+let due = 0, drawn = 0;
 
-/** Draw at the next frame; seldom where nothing is to move. */
+/** Draw at the next frame; seldom where nothing is to move, but at once when a run has come to rest. */
 function draw() {
   root.dataset.step = String(record.step);
   root.dataset.state = record.ended ? "ended" : running ? "running" : about ? "paused" : "opening";
-  if (due) return;
-  due = true;
   const wait = calm.matches && running ? Math.max(0, CALM - (performance.now() - drawn)) : 0;
-  setTimeout(() => requestAnimationFrame(() => {
-    due = false;
+  if (due && wait) return;
+  clearTimeout(due);
+  due = setTimeout(() => requestAnimationFrame(() => {
+    due = 0;
     drawn = performance.now();
     drawAll();
   }), wait);
