@@ -214,6 +214,43 @@ def parabola_steps(path: Sequence[float], curvature: float, words: str) -> BookF
 
 
 @drawn
+def gain_paths(paths: Mapping[str, Sequence[Sequence[float]]], words: str) -> BookFigure:
+    """Gradient descent on ½(ab − 1)², the loss of a chain of two gains: lines of equal loss, and where each step lands.
+
+    Args:
+        paths: by name, the pair `(a, b)` before the first step and after each, `(steps + 1, 2)`; what leaves the
+            picture is not drawn.
+        words: what was chosen, for the text alternative.
+
+    Chapter: 6.
+    """
+    figure = slider_figure(3.9, (0.65, 0.5, 0.15, 0.1))
+    ax: Axes = figure.subplots()
+    low, high = np.array([-0.6, -1.2]), np.array([3.6, 2.0])
+    a, b = np.meshgrid(np.linspace(low[0], high[0], 211), np.linspace(low[1], high[1], 161))
+    ax.contour(a, b, (a * b - 1) ** 2 / 2, levels=[0.02, 0.1, 0.3, 0.8, 2, 4, 8], colors=COLORS["grey"], linewidths=0.8)
+    valley = np.linspace(1 / high[1], high[0], 101)
+    ax.plot(valley, 1 / valley, color=COLORS["green"], linewidth=1.5, label="loss 0")
+    ends = []
+    for (name, path), color, mark in zip(paths.items(), ("orange", "blue"), "so", strict=False):
+        points = np.array(path, dtype=float)
+        away = ~((points >= low) & (points <= high)).all(axis=1)
+        last = int(away.argmax()) if away.any() else len(points)
+        ax.plot(*points[:last].T, f"{mark}-", color=COLORS[color], linewidth=1.2, markersize=4.5, label=name)
+        if last < len(points):
+            ends.append(f"{name}, step {last} leaves the picture")
+        else:
+            ends.append(
+                f"{name}, the loss is {_size(((points[-1].prod() - 1) ** 2) / 2)} after {len(points) - 1} steps"
+            )
+    ax.plot(*np.array(next(iter(paths.values())))[:1].T, "o", color="#444444", markersize=7)
+    ax.legend(loc="upper right", fontsize=8.5)
+    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xlabel="first gain, a", ylabel="second gain, b")
+    figure.alt = f"{words}: {'; '.join(ends)}."
+    return figure
+
+
+@drawn
 def clip_explorer(
     sizes: np.ndarray, bound: float | None, losses: Sequence[float], floor: float, words: str
 ) -> BookFigure:
