@@ -362,7 +362,7 @@ def test_wiping_and_settings_by_hand_and_by_keys(browser, site, touch):
             page.wait_for_url("**?rate=0.079")
             assert rate.get_attribute("aria-valuetext") == "0.079"
         clip = page.locator("[data-field=clip]")
-        none = clip.get_by_text("none")
+        none = clip.get_by_role("radio", name="none")
         none.tap() if touch else none.click()
         page.wait_for_url("**clip=none**")
         assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
