@@ -10,7 +10,7 @@ from sphinx.util.docutils import SphinxRole
 
 
 class PlaygroundLink(SphinxRole):
-    """``{playground}`words <settings>` `` in a text; settings as the page's address has them after its question mark."""
+    """``{playground}`words <settings>` `` in a text; settings as they stand in the page's address."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         match = re.fullmatch(r"(.+?) *<([^<>]*)>", self.text, re.DOTALL)

@@ -25,6 +25,7 @@ WORDS = {
         "mixed precision", "quantisation", "pretrained weights", "ONNX", "memory",
     ),
     "train_it_yourself": ("GPU", "CUDA", "graphics card", "how long does training take", "training time"),
+    "playground": ("training in the browser", "gradient clipping", "exploding gradients", "divergence"),
     "networks": ("pretrained weights", "model zoo", "checkpoints"),
     "library": ("dataset download", "datasets", "pretrained weights", "command line", "API"),
     "intro": ("installation", "GPU", "training time"),
