@@ -14,7 +14,7 @@ PINS ?= constraints.txt
 QUICK := not slow and not gpu and not site and not full
 
 .DEFAULT_GOAL := help
-.PHONY: help book test mutants test-lowest test-all test-full lint serve bench reproduce address clean
+.PHONY: help book test mutants test-lowest test-all test-full lint serve print bench reproduce address clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ lint: $(VENV)/.installed
 
 serve: book ## build the site and serve it at localhost
 	$(BIN)/python -m data_scripts.serve --port $(PORT)
+
+print: $(VENV)/.installed-site book ## the whole book as one PDF and one EPUB, beside the site (needs Chromium)
+	$(BIN)/python -m data_scripts.print
 
 bench: $(VENV)/.installed ## time the network, the resizing and a training step on this machine
 	$(BIN)/python -m data_scripts.bench
