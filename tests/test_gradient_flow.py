@@ -159,3 +159,15 @@ def test_what_makes_no_sense_is_named(pair):
     one = Flow(*[np.ones(1)] * 3)
     with pytest.raises(InputError, match="two networks"):
         gradient_flow.spread([one, one])
+
+
+def test_draws_are_what_chain_flow_averages(pair):
+    draws, line = gradient_flow.chain_draws(4, HE, *pair, width=8, networks=3, seed=1)
+    mean, again = gradient_flow.chain_flow(4, HE, *pair, width=8, networks=3, seed=1)
+    np.testing.assert_array_equal(mean.signal, np.mean([d.signal for d in draws], axis=0))
+    np.testing.assert_array_equal(line.error, again.error)
+    median = gradient_flow.quantile(draws, 0.5)
+    np.testing.assert_array_equal(median.weight, np.median([d.weight for d in draws], axis=0))
+    seen = gradient_flow.from_the_end(draws[0])
+    assert seen.error[-1] == 1
+    np.testing.assert_allclose(seen.error * draws[0].error[-1], draws[0].error)

@@ -178,16 +178,23 @@ def average(flows: Iterable[Flow]) -> Flow:
     return Flow(*(np.mean([getattr(f, name) for f in given], axis=0) for name in ("signal", "error", "weight")))
 
 
-def chain_flow(
-    depth: int, init: Init, interpolated: Tensor, high_res: Tensor, *, width: int = 32, networks: int = 2, seed: int = 0
-) -> tuple[Flow, Flow]:
-    """`(measured, expected)` of fresh chains: what a choice of depth and initialisation does before any training.
+def chain_draws(
+    depth: int,
+    init: Init,
+    interpolated: Tensor,
+    high_res: Tensor,
+    *,
+    width: int = 32,
+    networks: int = 40,
+    seed: int = 0,
+) -> tuple[list[Flow], Flow]:
+    """`(each draw, expected)` of fresh chains: what a choice of depth and initialisation does before any training.
 
     Args:
         depth, width: of the `VDSR`.
         init: of its weights.
         interpolated, high_res: `(N, 1, H, W)` in [0, 1].
-        networks: how many are drawn and averaged, ≥ 1.
+        networks: how many are drawn, ≥ 1. The mean of a deep, narrow chain is carried by a few draws, so take many.
         seed: of the draws; the global generator is left alone.
 
     Chapter: 4.
@@ -196,7 +203,34 @@ def chain_flow(
         chain = VDSR(depth, width)
     generator = torch.Generator().manual_seed(seed)
     flows = [measure(init.apply_(chain, generator), interpolated, high_res) for _ in range(networks)]
-    return average(flows), expected(chain, init, interpolated, high_res)
+    return flows, expected(chain, init, interpolated, high_res)
+
+
+def chain_flow(
+    depth: int, init: Init, interpolated: Tensor, high_res: Tensor, *, width: int = 32, networks: int = 2, seed: int = 0
+) -> tuple[Flow, Flow]:
+    """`(measured, expected)`: the mean over `chain_draws`, which has the same arguments.
+
+    Chapter: 4.
+    """
+    flows, line = chain_draws(depth, init, interpolated, high_res, width=width, networks=networks, seed=seed)
+    return average(flows), line
+
+
+def from_the_end(flow: Flow) -> Flow:
+    """The same flow with its errors over that of the last layer: what the way back does, whatever came to its start."""
+    return Flow(flow.signal, flow.error / flow.error[-1], flow.weight)
+
+
+def quantile(flows: Sequence[Flow], share: float) -> Flow:
+    """The energies that this share of the networks stays below, layer by layer.
+
+    Args:
+        flows: at least one.
+        share: in [0, 1]; ½ is the median.
+    """
+    names = ("signal", "error", "weight")
+    return Flow(*(np.quantile([getattr(flow, name) for flow in flows], share, axis=0) for name in names))
 
 
 def spread(flows: Sequence[Flow]) -> tuple[float, float]:

@@ -25,12 +25,13 @@ ENERGY_AXIS = (1e-6, 1e4)
 
 
 @drawn
-def chain_energies(measured: Flow, expected: Flow) -> BookFigure:
+def chain_energies(measured: Flow, expected: Flow, band: tuple[Flow, Flow] | None = None) -> BookFigure:
     """Typical sizes, layer by layer: the signal, the error that comes back, and the weights' gradient.
 
     Args:
         measured: drawn as points.
         expected: drawn as lines; NaN is left out.
+        band: two flows between which most draws lie.
 
     All frames of a slider have the same axes; a point beyond them is a triangle at their edge.
 
@@ -47,12 +48,15 @@ def chain_energies(measured: Flow, expected: Flow) -> BookFigure:
                 ax.semilogy(layers[here], np.clip(values, low, high)[here], mark, color=COLORS[color], clip_on=False)
         inside = (values >= low) & (values <= high)
         ax.semilogy(layers[inside], values[inside], "o", color=COLORS[color], label="measured")
+        if band is not None:
+            edges = (np.sqrt(getattr(flow, name)) for flow in band)
+            ax.fill_between(layers, *edges, color=COLORS[color], alpha=0.2, linewidth=0, label="most draws")
         if np.isfinite(line).all():
             ax.semilogy(layers, line, "-", color="#444444", linewidth=1.4, label="expected")
         ax.set(ylim=ENERGY_AXIS, xlim=(0.5, len(layers) + 0.5))
         ax.set_ylabel(label)
         ax.minorticks_off()
-    axes[0, 0].legend(loc="best", ncols=2, handletextpad=0.3)
+    axes[0, 0].legend(loc="best", ncols=3, handletextpad=0.3)
     figure.align_ylabels()
     axes[2, 0].set(xlabel="layer (the input is on the left)", xticks=layers[:: max(1, len(layers) // 10)])
     first, last = np.sqrt(measured.signal[[0, -1]])
