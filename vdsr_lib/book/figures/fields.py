@@ -90,7 +90,7 @@ def receptive_field_growth(depth: int, kernel: int) -> BookFigure:
     weights = depth * kernel**2
     layers = "1 layer" if depth == 1 else f"{depth} layers"
     figure.alt = (
-        f"{layers} of {kernel}×{kernel} see {side}×{side} = {side**2:,} pixels. That takes {weights:,} weights for "
+        f"{layers} of {kernel}×{kernel} {'sees' if depth == 1 else 'see'} {side}×{side} = {side**2:,} pixels. That takes {weights:,} weights for "
         f"each pair of channels; one kernel of that width would take {side**2:,}."
     )
     return figure
@@ -167,7 +167,7 @@ def gradient_maps(
 @drawn
 def profiles(
     distance: np.ndarray, values: Mapping[str, np.ndarray], *, xlabel: str, ylabel: str, log: bool = False,
-    marks: Mapping[str, float] | None = None,
+    marks: Mapping[str, float] | None = None, bands: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = None,
 ) -> BookFigure:  # fmt: skip
     """A few curves over one axis.
 
@@ -177,13 +177,16 @@ def profiles(
         xlabel, ylabel: with units.
         log: a logarithmic vertical axis.
         marks: places on the axis to mark, by label.
+        bands: `(low, high)` around a curve, by its label.
 
     Chapter: 2.
     """
     figure, axes = new_figure(height=3.2)
     ax: Axes = axes[0, 0]
     for (label, series), dash in zip(values.items(), ("-", "--", "-.", ":"), strict=False):
-        ax.plot(distance, series, dash, label=label)
+        (line,) = ax.plot(distance, series, dash, label=label)
+        if bands and label in bands:
+            ax.fill_between(distance, *bands[label], color=line.get_color(), alpha=0.2, linewidth=0)
     for label, at in (marks or {}).items():
         ax.axvline(at, color="#767676", linewidth=1)
         ax.annotate(label, (at, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize=10)
