@@ -153,7 +153,7 @@ def test_receptive_field_growth_draws_the_field(depth, kernel, side):
     widths = [patch.get_width() for patch in figure.axes[0].patches]
     assert max(w for w in widths if w not in (13, 41) or w == side) == side
     assert sorted(widths)[0] == 1
-    assert f"see {side}×{side}" in figure.alt
+    assert f"{'sees' if depth == 1 else 'see'} {side}×{side}" in figure.alt
 
 
 @pytest.mark.parametrize(

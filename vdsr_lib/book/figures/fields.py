@@ -89,8 +89,9 @@ def receptive_field_growth(depth: int, kernel: int) -> BookFigure:
     ax.text(0, below, f"{side} × {side}", ha="center", va="top", color=COLORS["blue"], fontsize=12, bbox=label)
     weights = depth * kernel**2
     layers = "1 layer" if depth == 1 else f"{depth} layers"
+    sees = "sees" if depth == 1 else "see"
     figure.alt = (
-        f"{layers} of {kernel}×{kernel} {'sees' if depth == 1 else 'see'} {side}×{side} = {side**2:,} pixels. That takes {weights:,} weights for "
+        f"{layers} of {kernel}×{kernel} {sees} {side}×{side} = {side**2:,} pixels. That takes {weights:,} weights for "
         f"each pair of channels; one kernel of that width would take {side**2:,}."
     )
     return figure
