@@ -23,6 +23,7 @@ PAGES = [
     "library",
     "notation",
     "paper_map",
+    "playground",
     "run_record",
     "try_it",
     "bibliography",

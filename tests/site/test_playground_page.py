@@ -260,11 +260,11 @@ def test_a_question_is_answered_by_the_run(visit, key):
     words = part(page, "answer").inner_text()
     wanted = {
         "deep": "As you said: nothing that could be seen.",
-        "residual": "As you said: more than 1 db below bicubic.",
+        "residual": "As you said: more than 1 dB below bicubic.",
         "clip": "As you said: for ten at most.",
         "scales": "Not as you said, but: below bicubic.",
     }[key]
-    assert wanted.lower() in words.lower()
+    assert wanted in words
     assert visit.wrong == []
 
 

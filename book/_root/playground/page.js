@@ -276,7 +276,7 @@ function answer() {
   const came = question.options[question.answer(record)];
   const right = guess !== null && question.options[guess] === came;
   const at = record.ended ? `The loss is not a number at step ${record.ended}` : `Step ${record.step}: ${score(record.look.psnr, record.floor)}`;
-  find("answer").textContent = `${at}. ${guess === null ? "It is" : right ? "As you said" : "Not as you said, but"}: ${came.toLowerCase()}.`;
+  find("answer").textContent = `${at}. ${guess === null ? "It is" : right ? "As you said" : "Not as you said, but"}: ${came[0].toLowerCase()}${came.slice(1)}.`;
   question = null;
   if (!record.ended) pause();
 }

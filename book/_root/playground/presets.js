@@ -1,5 +1,5 @@
-// Settings to begin with, and what each of them shows. Every sentence was measured over three seeds; the measurement is
-// data_scripts/site/playground.mjs, its record tests/site/playground.json, and a test lets each preset run in the page.
+// Settings to begin with, and what each of them shows. Every sentence was measured over three seeds, by
+// `python -m data_scripts.playground`; the record is tests/site/playground_presets.json.
 
 /**
  * @typedef {Object} Preset
