@@ -158,6 +158,8 @@ def keep_plain(app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, 
 
 # What to mend in a page: pattern and replacement.
 MENDS = [
+    # The sidebar's arrows have no name.
+    (r'<summary>(?=<span class="toctree-toggle")', '<summary aria-label="Sections">'),
     # The first page's title is the book's.
     (r"<title>\s*(.*?) &#8212; \1\s*</title>", r"<title>\1</title>"),
     # The theme draws its icons twice: by a web font, and by a script of 1.5 MB that makes each an SVG.

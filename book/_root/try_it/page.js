@@ -249,7 +249,6 @@ function describe() {
   find("caption").textContent = [wiped ? `Bicubic | ${layer.label}` : layer.label, layer.words].filter(Boolean).join(" · ");
   const save = find("save");
   save.hidden = !layer.finished;
-  save.textContent = `Save ${layer.label}`;
   save.setAttribute("aria-label", `Save the ${layer.label} picture`);
 }
 
