@@ -32,6 +32,7 @@ test-all: $(VENV)/.installed-site book lint ## every test: slow ones, the notebo
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m data_scripts.prose
 	$(BIN)/mypy
 
 serve: book ## build the site and serve it at localhost

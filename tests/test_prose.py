@@ -1,0 +1,43 @@
+"""The prose linter: it finds what the reviews found, and leaves code, formulas and names alone."""
+
+import pytest
+
+from data_scripts import prose
+from data_scripts.notebooks import BOOK
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Take the mean in place of the sum.",
+        "The derivative by one pixel.",
+        "Whoever wants a larger picture.",
+        "It takes 3 seconds a step.",
+        "This is more unique than that.",
+        "The network says nothing.",
+    ],
+)
+def test_idioms_are_found(text):
+    assert list(prose.faults(text))
+
+
+@pytest.mark.parametrize(
+    "text", ["Take the mean instead of the sum.", "It takes 3 seconds per step.", "It has $a$ steps and a picture."]
+)
+def test_plain_words_pass(text):
+    assert list(prose.faults(text)) == []
+
+
+def test_code_and_formulas_are_no_prose(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("`in place of`\n\n```\nwhoever\n```\n\n$$ in vain $$\n\n{ref}`at hand`\n\nGood.\n")
+    assert list(prose.faults(prose.prose(page))) == []
+
+
+def test_an_allowed_phrase_is_allowed_on_its_page_alone():
+    assert list(prose.faults("RGB in place of Y", "failure_gallery")) == []
+    assert list(prose.faults("RGB in place of Y", "08_reproduction"))
+
+
+def test_pages_that_wait_are_pages():
+    assert all((BOOK / f"{name}.md").exists() for name in prose.WAITING - {"README"})
