@@ -72,3 +72,17 @@ def test_bad_input(image):
         extract_patches([image], (2,), stride=0)
     with pytest.raises(InputError, match="scales"):
         extract_patches([image], ())
+
+
+def test_patches_move_whole_and_their_loss_is_of_the_difference():
+    from vdsr_lib.patches import Patches, loss_by_scale
+
+    half, full = torch.full((2, 1, 3, 3), 0.5), torch.full((2, 1, 3, 3), 0.75)
+    patches = Patches(half, full, torch.tensor([2, 3]))
+    assert loss_by_scale(patches) == {2: 0.5 * 9 * 0.25**2, 3: 0.5 * 9 * 0.25**2}
+    moved = patches.to("meta")
+    assert all(t.device.type == "meta" for t in (moved.interpolated, moved.high_res, moved.scale))
+    same = patches.to("cpu")
+    assert torch.equal(same.interpolated, half)
+    assert torch.equal(same.high_res, full)
+    assert same.scale.tolist() == [2, 3]
