@@ -254,6 +254,7 @@ def test_a_question_is_answered_by_the_run(visit, key):
     page = open_page(visit, f"?{QUESTIONS[key]}&ask={key}")
     options = part(page, "options").get_by_role("radio").all()
     assert part(page, "see").is_disabled(), "predict first"
+    assert not part(page, "sentence").is_visible(), "it would tell"
     options[{"deep": 0, "residual": 2, "clip": 0, "scales": 1}[key]].check()
     part(page, "see").click()
     page.wait_for_function("document.querySelector('[data-part=answer]').textContent")
@@ -265,6 +266,7 @@ def test_a_question_is_answered_by_the_run(visit, key):
         "scales": "Not as you said, but: below bicubic.",
     }[key]
     assert wanted in words
+    assert part(page, "sentence").is_visible()
     assert visit.wrong == []
 
 

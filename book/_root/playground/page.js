@@ -261,6 +261,7 @@ function drawGhosts() {
 
 function ask(key) {
   question = { key, ...QUESTIONS[key] };
+  root.classList.add("asking");  // the presets' sentences would tell
   find("question").hidden = false;
   find("question-text").textContent = question.text;
   find("options").replaceChildren(...question.options.map((option, k) => {
@@ -278,6 +279,7 @@ function answer() {
   const at = record.ended ? `The loss is not a number at step ${record.ended}` : `Step ${record.step}: ${score(record.look.psnr, record.floor)}`;
   find("answer").textContent = `${at}. ${guess === null ? "It is" : right ? "As you said" : "Not as you said, but"}: ${came[0].toLowerCase()}${came.slice(1)}.`;
   question = null;
+  root.classList.remove("asking");
   if (!record.ended) pause();
 }
 
