@@ -157,6 +157,24 @@ def test_a_page_shows_solutions_without_scaffolding(name):
             assert before.source == after.source
 
 
+FIRST_HALF = ["01_task", "01b_score", "02_receptive_field", "03_srcnn", "04_going_deep", "05_residual_learning"]
+
+
+@pytest.mark.parametrize("name", FIRST_HALF)
+def test_the_reading_time_is_counted(name):
+    stated = int(re.search(r"⏱ (\d+) minutes", CHAPTERS[name].cells[0].source)[1])
+    assert stated == students.reading_minutes(CHAPTERS[name])
+
+
+def test_more_to_read_takes_longer():
+    page = nbformat.from_dict(copy.deepcopy(CHAPTERS["01_task"]))
+    before = students.reading_minutes(page)
+    page.cells.append(nbformat.v4.new_markdown_cell("word " * 1800))
+    assert students.reading_minutes(page) == before + 10
+    page.cells.append(nbformat.v4.new_code_cell("pass\n" * 300, metadata={"tags": ["solution"]}))
+    assert students.reading_minutes(page) == before + 10
+
+
 def test_the_course_table_has_minutes_exercises_and_seconds(tmp_path):
     run_of_1 = Run("01_task", "quick", 12.3, "a machine", "abc1234", "2026-01-02", {}, tmp_path)
     minutes = re.search(r"⏱ (\d+)", CHAPTERS["01_task"].cells[0].source)[1]
