@@ -20,7 +20,7 @@ FIGURES = {
     "clip_explorer": lambda: figures.clip_explorer(np.array([0.0, 0.1, 1.0, 10.0]), 0.5, [3.0, 1.0], 0.2, "a choice"),
     "parabola": lambda: figures.parabola_steps([1.0, -0.5, 0.25], 2.0, "a choice"),
     "parabola, lost": lambda: figures.parabola_steps([1.0, -2.0, 4.0, -8.0], 2.0, "too far"),
-    "gains": lambda: figures.gain_paths({"no clip": [(3, 1), (9, 9)], "clip": [(3, 1), (1, 0.8)]}, "γ = 2"),
+    "gain_paths": lambda: figures.gain_paths({"no clip": [(3, 1), (9, 9)], "clip": [(3, 1), (1, 0.8)]}, "γ = 2"),
     "clip_explorer, lost": lambda: figures.clip_explorer(np.ones(3), None, [3.0, float("inf")], 0.2, "no clip"),
     "residual_histogram": lambda: figures.residual_histogram(PICTURE, RESIDUAL, "cat at ×2"),
     "table1_curves": lambda: figures.table1_curves(
@@ -58,7 +58,7 @@ def test_the_explorer_tells_what_is_clipped_and_how_the_run_ended():
 
 
 def test_the_gains_tell_where_each_path_ends():
-    figure = FIGURES["gains"]()
+    figure = FIGURES["gain_paths"]()
     assert figure.alt == "γ = 2: no clip, step 1 leaves the picture; clip, the loss is 0.02 after 1 steps."
     paths = {line.get_label(): line.get_xydata().tolist() for line in figure.axes[0].lines}
     assert paths["no clip"] == [[3, 1]]

@@ -248,7 +248,7 @@ def gain_paths(paths: Mapping[str, Sequence[Sequence[float]]], words: str) -> Bo
                 f"{name}, the loss is {_size(((points[-1].prod() - 1) ** 2) / 2)} after {len(points) - 1} steps"
             )
     ax.plot(*np.array(next(iter(paths.values())))[:1].T, "o", color="#444444", markersize=7)
-    ax.legend(loc="upper right", fontsize=8.5)
+    ax.legend(loc="upper right", fontsize=9)
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xlabel="first gain, a", ylabel="second gain, b")
     figure.alt = f"{words}: {'; '.join(ends)}."
     return figure
