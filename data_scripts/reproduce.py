@@ -325,6 +325,16 @@ def ended(experiment: Experiment, folders: Folders) -> str:
     return record.status
 
 
+def settle(experiment: Experiment, folders: Folders) -> str:
+    """What `ended` says; and of a run that has ended, the files that a killed writer left are cleared."""
+    status = ended(experiment, folders)
+    if status:
+        for path in folders.written(experiment):
+            clear_temporary_files(path)
+        folders.checkpoint(experiment.name).unlink(missing_ok=True)
+    return status
+
+
 def stored(name: str, folders: Folders) -> runs.RunRecord | None:
     """The record of an experiment, or None when it was never run."""
     path = folders.record(name)
@@ -405,7 +415,7 @@ def main(argv: list[str] | None = None) -> int:
         for experiment in chosen:
             if arguments.profile == "quick":
                 experiment = miniature(experiment)
-            if status := ended(experiment, folders):
+            if status := settle(experiment, folders):
                 tqdm.write(f"{experiment.name}: {status} already", file=sys.stderr)
                 continue
             command = f"python -m data_scripts.reproduce {experiment.name}"
