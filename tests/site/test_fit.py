@@ -64,7 +64,7 @@ def test_the_results_are_whole_on_a_phone(browser, site):
         page = visit.open("intro.html")
         for tab in ("PSNR, dB", "SSIM"):
             page.locator(".sd-tab-label", has_text=tab).click()
-            table = page.locator("article table:visible")
+            table = page.locator("article .sd-tab-content table:visible")
             assert table.count() == 1
             assert table.locator("th").last.inner_text() == "our weights"
             box = table.locator("th").last.bounding_box()
