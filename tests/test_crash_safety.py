@@ -1,9 +1,11 @@
 """`kill -9`, at random moments of a run and at each of its writes, loses nothing: the same command ends it the same."""
 
+import os
 import subprocess
 import sys
 import textwrap
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,8 @@ from data_scripts import reproduce
 from data_scripts.experiments import get_experiment, miniature
 from vdsr_lib import runs
 from vdsr_lib.files import clear_temporary_files, write_atomically
+
+ROOT = Path(__file__).parents[1]
 
 # One process imports everything once and forks a child for each run, for an import takes longer than a run.
 HARNESS = textwrap.dedent(
@@ -110,6 +114,7 @@ def test_kill_minus_9_loses_nothing(tmp_path, moments):
         capture_output=True,
         text=True,
         timeout=1500,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},  # data_scripts is no installed package
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert int(done.stdout.split()[-1]) == moments
