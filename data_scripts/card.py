@@ -513,8 +513,10 @@ def run_on_card(experiment: Experiment, prepared: Tables, card: Card) -> str:
         "machine": machine(), "torch_version": torch.__version__, "commit": card.commit, "seconds": round(seconds, 1),
         "loop": f"card, {card.variant}",
     }  # fmt: skip
+    stretches = [*state.stretches, stretch]
     if status == "partial":
         saved = stepper.as_state(model)
+        saved.stretches = stretches
         saved.history, saved.seconds = list(history), spent + seconds
         save_checkpoint(saved, checkpoint)
     print(
@@ -540,7 +542,7 @@ def run_on_card(experiment: Experiment, prepared: Tables, card: Card) -> str:
             pretrained.save(network, kept, **about)
         record = new_record(
             experiment, status, reached, history, patches=patches, seconds=spent + seconds, scores=scores,
-            precision=stretch["precision"], commit=card.commit, stretches=[stretch],
+            precision=stretch["precision"], commit=card.commit, stretches=stretches,
             command=f"python -m data_scripts.card {name}", weights=kept,
         )  # fmt: skip
         runs.write_run(record, card.folders.record(name))

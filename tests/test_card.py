@@ -1,7 +1,9 @@
 """The card's step is the library's: the same weights after the same steps, on the processor and in a CUDA graph."""
 
 import json
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -134,6 +136,31 @@ def test_results_are_packed_below_the_limits(tmp_path):
     assert sorted(names) == ["kept/0.safetensors", "kept/1.safetensors", "kept/2.safetensors", "kept/3.safetensors",
                              "record.json"]  # fmt: skip
     assert all(path.stat().st_size < 1_000_000 for path in out.iterdir())
+
+
+def test_a_run_that_is_stopped_goes_on_and_its_record_names_both_stretches(tmp_path, monkeypatch):
+    monkeypatch.setattr(card, "CHUNK", 2)
+    experiment = experiments.miniature(experiments.get_experiment("table1-field-residual-lr0.1"))
+    places = reproduce.Folders(*(tmp_path / p for p in ("runs", "weights", "kept", "checkpoints")))
+    for folder in (places.runs, places.weights, places.kept, places.checkpoints):
+        folder.mkdir()
+    prepared = card.tables(experiment.config, len(card.patches_of(experiment)))
+
+    def go(seconds: float) -> str:
+        with ThreadPoolExecutor(1) as pool:
+            cpu = torch.device("cpu")
+            here = card.Card(cpu, time.monotonic() + seconds, places, tmp_path, card.Scorer(pool, cpu), "plain", "abc")
+            status = card.run_on_card(experiment, prepared, here)
+            for finish in here.pending:
+                finish()
+        return status
+
+    assert go(-1) == "partial"  # its time is up at its first look at the clock
+    assert [s["to_step"] for s in runs.read_run(places.record(experiment.name)).stretches] == [2]
+    assert go(100) == "done"
+    record = runs.read_run(places.record(experiment.name))
+    assert [(s["from_step"], s["to_step"], s["commit"]) for s in record.stretches] == [(0, 2, "abc"), (2, 6, "abc")]
+    assert record.steps_done == 6
 
 
 @pytest.mark.slow
