@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib import colors
 
 from vdsr_lib.analysis.gradient_flow import Flow
 from vdsr_lib.book import figures
@@ -41,6 +42,38 @@ def test_a_network_has_one_colour_wherever_it_stands():
     assert (first[0], first[1]) == (srcnn, vdsr)
     assert len(set(first)) == 4
     assert style.colors_of(["bicubic", "the authors' VDSR"])[1] not in (vdsr, srcnn)
+    # In one figure no other curve has a network's colour, and a word that only contains its name is none of it.
+    assert style.colors_of(["other", "residual", "non-residual", "residuals"])[1] == vdsr
+    assert len(set(style.colors_of(["other", "residual", "non-residual", "residuals"]))) == 4
+
+
+def drawn_colours(figure):
+    return {line.get_label(): colors.to_hex(line.get_color()) for axes in figure.axes for line in axes.lines}
+
+
+def test_every_figure_gives_a_network_its_colour():
+    x = np.linspace(0.01, 0.5, 9)
+    curves = {"other": x, "SRCNN": x, "VDSR": x, "bicubic": x}
+    made = [
+        figures.profiles(x, curves, xlabel="x", ylabel="y"),
+        figures.spectra(x, curves, {}),
+        figures.power_ratio(x, curves, {"limit": 0.2}, "x"),
+        figures.run_curves({k: (x, v) for k, v in curves.items()}, xlabel="x", ylabel="y"),
+        figures.learning_curves({"step": {k: (x, v) for k, v in curves.items()}}, lowest=0),
+        figures.score_by_depth({k: (x, v) for k, v in curves.items()}),
+        figures.differences({k: {"cell": 0.1} for k in curves}, band=0.1, xlabel="x", label="band"),
+    ]
+    for figure in made:
+        found = drawn_colours(figure)
+        for name in ("SRCNN", "VDSR", "bicubic"):
+            assert found[name].lower() == style.network_color(name).lower(), (figure.alt, name)
+        assert found["other"].lower() not in {
+            style.network_color(name).lower() for name in ("SRCNN", "VDSR", "bicubic")
+        }
+    residual = drawn_colours(figures.table1_curves(
+        {"residual": ([1, 2], [3, 4]), "non-residual": ([1, 2], [1, 2])}, {}, ylabel="y", words="x"))  # fmt: skip
+    assert residual["residual, here"].lower() == style.network_color("VDSR").lower()
+    assert residual["non-residual, here"].lower() not in {style.network_color(n).lower() for n in ("SRCNN", "VDSR")}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from .style import COLORS, WIDTH, BookFigure, drawn, new_figure, slider_figure
+from .style import COLORS, WIDTH, BookFigure, colors_of, drawn, network_color, new_figure, slider_figure
 
 
 @drawn
@@ -81,10 +81,11 @@ def receptive_field_growth(depth: int, kernel: int) -> BookFigure:
     for layer in range(depth, 0, -1):
         _square(ax, sides[layer], fill=True, color=COLORS["sky"] if layer % 2 else "#d6ecf8")
     _square(ax, 1, fill=True, color=COLORS["orange"])
-    for size, name, color, dash in ((13, "SRCNN", "orange", "--"), (41, "VDSR", "black", ":")):
-        _square(ax, size, fill=False, color=COLORS[color], linestyle=dash, linewidth=1.6)
+    for size, name, dash in ((13, "SRCNN", "--"), (41, "VDSR", ":")):
+        color = network_color(name)
+        _square(ax, size, fill=False, color=color, linestyle=dash, linewidth=1.6)
         label = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-        ax.text(0, size / 2 + 2, f"{name} {size}", ha="center", color=COLORS[color], fontsize=10, bbox=label)
+        ax.text(0, size / 2 + 2, f"{name} {size}", ha="center", color=color, fontsize=10, bbox=label)
     below = max(-side / 2 - 2, -half * 0.91)
     ax.text(0, below, f"{side} × {side}", ha="center", va="top", color=COLORS["blue"], fontsize=12, bbox=label)
     weights = depth * kernel**2
@@ -184,8 +185,8 @@ def profiles(
     """
     figure, axes = new_figure(height=3.2)
     ax: Axes = axes[0, 0]
-    for (label, series), dash in zip(values.items(), ("-", "--", "-.", ":"), strict=False):
-        (line,) = ax.plot(distance, series, dash, label=label)
+    for (label, series), dash, color in zip(values.items(), ("-", "--", "-.", ":"), colors_of(values), strict=False):
+        (line,) = ax.plot(distance, series, dash, color=color, label=label)
         if bands and label in bands:
             ax.fill_between(distance, *bands[label], color=line.get_color(), alpha=0.2, linewidth=0)
     for label, at in (marks or {}).items():

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ...analysis.gradient_flow import Flow
-from .style import COLORS, MARKS, BookFigure, colors_of, draw_levels, drawn, new_figure, slider_figure
+from .style import COLORS, MARKS, BookFigure, colors_of, draw_levels, drawn, network_color, new_figure, slider_figure
 
 
 def _size(value: float) -> str:
@@ -360,18 +360,19 @@ def table1_curves(
     figure = slider_figure(3.6, (0.75, 0.5, 0.15, 0.35))
     ax: Axes = figure.subplots()
     told = []
-    for name, color, dash, marker in (("residual", "blue", "-", "o"), ("non-residual", "orange", "--", "s")):
+    for name, dash, marker in (("residual", "-", "o"), ("non-residual", "--", "s")):
+        color = network_color(name)
         x, y = _finite(*ours.get(name, ((), ())), 1e12)
         label = f"{name}, here" if len(y) else f"{name}: not run yet"
-        ax.plot(x, y if low is None else np.maximum(y, low), linestyle=dash, color=COLORS[color], label=label)
+        ax.plot(x, y if low is None else np.maximum(y, low), linestyle=dash, color=color, label=label)
         told.append(f"{name} here ends at {y[-1]:.4g} after {x[-1]:.3g} epochs" if len(y) else label)
         if paper.get(name):
             said = ", ".join(f"{value:.2f}{'' if confirmed else '?'}" for _, value, confirmed in paper[name])
             told.append(f"the paper's {name}: {said}")
         for epoch, value, confirmed in paper.get(name, ()):
-            face = COLORS[color] if confirmed else "white"
+            face = color if confirmed else "white"
             shown = value if low is None else max(value, low)
-            ax.plot(epoch, shown, marker, color=COLORS[color], markerfacecolor=face, markersize=7)
+            ax.plot(epoch, shown, marker, color=color, markerfacecolor=face, markersize=7)
     if level:
         ax.axhline(level[1], color=COLORS["grey"], linewidth=1)
         ax.annotate(level[0], (0.99, level[1]), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=9)

@@ -214,9 +214,10 @@ def differences(groups: Mapping[str, Mapping[str, float]], *, band: float, xlabe
     ax: Axes = axes[0, 0]
     ax.axvspan(-band, band, color=COLORS["sky"], alpha=0.25, linewidth=0, label=label)
     ax.axvline(0, color="#444444", linewidth=1)
+    colors = colors_of(groups)
     for k, (method, values) in enumerate(groups.items()):
         at = [cells.index(cell) + (k - (len(groups) - 1) / 2) * 0.25 for cell in values]
-        ax.plot(list(values.values()), at, "osD^v"[k % 5], label=method)
+        ax.plot(list(values.values()), at, "osD^v"[k % 5], color=colors[k], label=method)
     ax.set_yticks(range(len(cells)), [wrapped(cell, 24) for cell in cells], fontsize=9.5)
     ax.invert_yaxis()
     ax.set_xlabel(xlabel)

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ...resize import axis_weights, cubic
-from .style import COLORS, BookFigure, drawn, new_figure, slider_figure
+from .style import COLORS, BookFigure, colors_of, drawn, new_figure, slider_figure
 
 
 @drawn
@@ -81,8 +81,8 @@ def spectra(frequency: np.ndarray, power: Mapping[str, np.ndarray], cutoffs: Map
     """
     figure, axes = new_figure(height=3.3)
     ax: Axes = axes[0, 0]
-    for (label, values), dash in zip(power.items(), ("-", "--", "-.", ":"), strict=False):
-        ax.semilogy(frequency, values, dash, label=label)
+    for (label, values), dash, color in zip(power.items(), ("-", "--", "-.", ":"), colors_of(power), strict=False):
+        ax.semilogy(frequency, values, dash, color=color, label=label)
     for label, at in cutoffs.items():
         ax.axvline(at, color="#767676", linewidth=1)
         ax.annotate(label, (at, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize=10)
@@ -110,8 +110,8 @@ def power_ratio(
     ax: Axes = figure.subplots()
     ax.axhline(1, color=COLORS["black"], linewidth=1)
     told = []
-    for (label, values), dash in zip(ratio.items(), ("-", "--", "-.", ":"), strict=False):
-        ax.semilogy(frequency, np.maximum(values, 1e-6), dash, label=label)
+    for (label, values), dash, color in zip(ratio.items(), ("-", "--", "-.", ":"), colors_of(ratio), strict=False):
+        ax.semilogy(frequency, np.maximum(values, 1e-6), dash, color=color, label=label)
         told.append(label)
     for label, at in cutoffs.items():
         ax.axvline(at, color=COLORS["grey"], linewidth=1)

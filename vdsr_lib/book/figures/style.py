@@ -7,6 +7,8 @@ they were. A figure shows itself in a notebook as vectors, and carries its text 
 from __future__ import annotations
 
 import io
+import itertools
+import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -34,23 +36,40 @@ COLORS = {
 
 MARKS = "osD^v<>"
 
-# A network has one colour through the whole book: the first name that a label holds.
-NETWORKS = {"bicubic": "grey", "authors": "green", "SRCNN": "orange", "VDSR": "blue"}
+# A network has one colour through the whole book: that of the first name here which a label holds as a word.
+NETWORKS = {
+    "bicubic": "grey",
+    "interpolated": "grey",
+    "authors": "green",
+    "non-residual": "purple",
+    "SRCNN": "orange",
+    "VDSR": "blue",
+    "residual": "blue",
+    "network": "blue",
+}
+
+
+def network_color(label: str) -> str | None:
+    """The colour of the network that a label names; None for a label that names none."""
+    found = (color for name, color in NETWORKS.items() if re.search(rf"\b{name}\b", label, re.IGNORECASE))
+    return next((COLORS[color] for color in found), None)
 
 
 def colors_of(labels: Iterable[str]) -> list[str]:
-    """A colour a label: the network's that it names, lighter for each further run of that network, else the next.
+    """A colour a label: the network's that it names, lighter for each further run of that network, else one of its own.
 
     Args:
         labels: in order.
     """
+    labels = list(labels)
+    named = [network_color(label) for label in labels]
+    free = [color for name, color in COLORS.items() if name not in ("black", "grey") and color not in named]
+    others = itertools.cycle(free)
     found: list[str] = []
-    others = iter([c for name, c in COLORS.items() if name not in ("black", "grey")] * 3)
-    for label in labels:
-        color = next((COLORS[c] for name, c in NETWORKS.items() if name.lower() in label.lower()), None) or next(others)
+    for color in (color or next(others) for color in named):
         red, green, blue = (int(color[k : k + 2], 16) for k in (1, 3, 5))
         share = 0.0
-        while color in found:
+        while color in found and share < 0.9:
             share += 0.3
             color = "#" + "".join(f"{round(c + share * (255 - c)):02x}" for c in (red, green, blue))
         found.append(color)
