@@ -69,22 +69,22 @@ def framed_picture(image: np.ndarray, squares: Mapping[str, tuple[int, int, int]
 
 
 def filter_mosaic(weights: np.ndarray, columns: int = 8) -> np.ndarray:
-    """Filters side by side as one picture, one pixel apart, each stretched to its own range; grey is zero.
+    """Filters side by side as one picture: red adds, blue takes away, white is zero; each in its own range.
 
     Args:
         weights: `(N, k, k)`.
         columns: filters in a row.
 
-    Returns: uint8 `(rows·(k+1) − 1, columns·(k+1) − 1)`.
+    Returns: uint8 `(rows·(k+1) − 1, columns·(k+1) − 1, 3)`; the lines between the filters are grey.
     Chapter: 3.
     """
     count, side, _ = weights.shape
     rows = -(-count // columns)
-    mosaic = np.full((rows * (side + 1) - 1, columns * (side + 1) - 1), 255, dtype=np.uint8)
+    mosaic = np.full((rows * (side + 1) - 1, columns * (side + 1) - 1, 3), 170, dtype=np.uint8)
     for k, weight in enumerate(weights):
         top, left = (k // columns) * (side + 1), (k % columns) * (side + 1)
         strongest = np.abs(weight).max() or 1.0
-        mosaic[top : top + side, left : left + side] = signed_picture(weight, 127 / strongest)
+        mosaic[top : top + side, left : left + side] = colored_picture(weight, -strongest, strongest, "RdBu_r")
     return mosaic
 
 
