@@ -88,6 +88,8 @@ def chapter(name: str, names: Sequence[str]) -> Tag:
         raise PrintError(f"_build/html/{name}.html has no text")
     for part in article.select(SCREEN):
         part.decompose()
+    for picture in article.select("img[loading]"):
+        del picture["loading"]  # on paper none waits until it is seen
     # Boxes that are closed on the page: solutions stay, empty ones go.
     for details in article.select("details"):
         if details.select_one("summary"):

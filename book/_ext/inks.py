@@ -9,14 +9,12 @@ from __future__ import annotations
 import colorsys
 import re
 from pathlib import Path
-from urllib.parse import quote, unquote
 
 # The darkest and the lightest grey of a dark page; the first is its ground.
 GROUND, INK = 0x12, 0xE6
 COLOUR = re.compile(r"#[0-9a-f]{6}\b", re.IGNORECASE)
 STYLE = re.compile(r'(?<= style=")[^"]*(?=")')
 SHEET = re.compile(r'(<g id="patch_1">\s*<path d="[^"]*"\s*style="fill: )#ffffff')
-DATA = re.compile(r'data:image/svg\+xml,([^"\\]*)')
 
 
 def by_night(colour: str) -> str:
@@ -45,13 +43,6 @@ def follow_page(svg: str) -> str:
     # Text has no colour of its own: it is black by default.
     rules = f"svg{{{day}fill:var(--c000000)}}@media (prefers-color-scheme:dark){{svg{{{night}}}}}"
     return svg.replace("</style>", f"{rules}</style>", 1)
-
-
-def in_page(page: str) -> str:
-    """A page's HTML, its plots inside of it with both inks."""
-    return DATA.sub(
-        lambda m: "data:image/svg+xml," + quote(follow_page(unquote(m[1])), safe=" !$()*+,-./:;=?@[]_{|}~"), page
-    )
 
 
 def write(folder: Path) -> None:

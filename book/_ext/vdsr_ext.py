@@ -8,6 +8,7 @@ from typing import Any
 
 import folds
 import inks
+import pictures
 import playground
 import public
 import words
@@ -195,10 +196,12 @@ def finish(app: Sphinx, error: Exception | None) -> None:
     if error or app.builder.name != "html":
         return
     out = Path(app.outdir)
-    for path in out.rglob("*.html"):
-        page = public.publish(app, path, inks.in_page(mend(path.read_text(encoding="utf-8"))))
-        path.write_text(page, encoding="utf-8")
     inks.write(out / "_images")
+    for path in out.rglob("*.html"):
+        page = public.publish(app, path, mend(path.read_text(encoding="utf-8")))
+        if path.parent == out:
+            page = pictures.lazy(pictures.in_files(page, out, inks.follow_page), out)
+        path.write_text(page, encoding="utf-8")
     for pattern in ("_static/**/*.map", "_static/scripts/fontawesome.*", "_sources/**/*.ipynb"):
         for path in out.glob(pattern):
             path.unlink()

@@ -14,6 +14,7 @@ PLOTS = 'article img:is([src$=".svg"], [src^="data:image/svg"])'
 
 def seen(locator):
     locator.scroll_into_view_if_needed()
+    locator.evaluate("(img) => { img.loading = 'eager'; return img.decode(); }")
     return np.array(Image.open(io.BytesIO(locator.screenshot())).convert("RGB")).astype(int)
 
 

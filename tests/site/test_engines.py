@@ -27,9 +27,8 @@ def test_a_chapter_is_whole_and_its_switches_work(page, site):
     page.open(f"{site}01_task.html")
     wait(page, "document.querySelector('article mjx-container')")
     assert page.run("return document.documentElement.scrollWidth <= innerWidth")
-    assert page.run(
-        "return [...document.querySelectorAll('article img')].every((img) => img.complete && img.naturalWidth)"
-    )
+    page.run("document.querySelectorAll('img').forEach((img) => { img.loading = 'eager'; })")
+    wait(page, "[...document.querySelectorAll('article img')].every((img) => img.complete && img.naturalWidth)")
     # The slider.
     assert page.run("""
       const root = document.querySelector(".vdsr-frames"), slider = root.querySelector("input[type=range]");

@@ -46,6 +46,11 @@ class Visit:
         self.page.evaluate("() => window.MathJax?.startup?.promise")
         return self.page
 
+    def show_pictures(self):
+        """Fetch those too that wait until a reader comes near."""
+        self.page.evaluate("document.querySelectorAll('img').forEach((img) => { img.loading = 'eager'; })")
+        self.page.wait_for_function("[...document.querySelectorAll('article img')].every((img) => img.complete)")
+
     def __enter__(self):
         return self
 
