@@ -207,3 +207,12 @@ def test_numbers_are_a_slider_and_names_are_buttons():
 def test_make_choices_refuses_empty_sliders_and_unknown_starts(choices, start):
     with pytest.raises(InputError):
         make_choices(choices, start)
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "words"),
+    [(9.54e-7, ".3g", "9.54·10⁻⁷"), (570.0, ".2g", "570"), (1e-40, ".2g", "10⁻⁴⁰"), (-1.05e6, ".3g", "−1.05·10⁶"),
+     (0.5, ".2f", "0.50"), (float("inf"), ".2f", "inf")],
+)  # fmt: skip
+def test_a_table_writes_powers_of_ten_as_people_do(value, form, words):
+    assert f">{words}</td>" in Table(["name", "value"], [["x", value]], form=form)._repr_html_()

@@ -129,6 +129,17 @@ class Gallery:
         )
 
 
+def power_of_ten(text: str) -> str:
+    """A number as Python writes it, `1.5e-07` say, as people do: `1.5·10⁻⁷`, or `600` for `6e+02`."""
+    mantissa, exponent, digits = text.partition("e")
+    if not exponent or not digits.lstrip("+-").isdigit():
+        return text
+    if 0 <= int(digits) < 5:
+        return f"{float(text):,.0f}"
+    high = str(int(digits)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"10{high}" if mantissa == "1" else f"{mantissa}·10{high}"
+
+
 class Table:
     """Rows and columns that look the same on a page and in a notebook.
 
@@ -150,7 +161,7 @@ class Table:
 
     def _text(self, cell: Any) -> str:
         number = isinstance(cell, (float, np.floating))
-        return html.escape(format(cell, self.form).replace("-", "−") if number else str(cell))
+        return html.escape(power_of_ten(format(cell, self.form)).replace("-", "−") if number else str(cell))
 
     def _repr_html_(self) -> str:
         first, *others = map(html.escape, self.header)

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ...analysis.gradient_flow import Flow
+from ..display import power_of_ten
 from .style import COLORS, MARKS, BookFigure, colors_of, draw_levels, drawn, network_color, new_figure, slider_figure
 
 
@@ -15,9 +16,7 @@ def _size(value: float) -> str:
     """A number in two digits, the way people write it."""
     if 0.01 <= value < 1000:
         return f"{value:.2g}" if value < 100 else f"{value:.0f}"
-    mantissa, exponent = f"{value:.0e}".split("e")
-    digits = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"10{digits}" if mantissa == "1" else f"{mantissa}·10{digits}"
+    return power_of_ten(f"{value:.0e}")
 
 
 # The axis of sizes in `chain_energies`: what training can use, and a few decades more.
