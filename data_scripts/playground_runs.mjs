@@ -20,7 +20,8 @@ const opened = new Map();
 
 async function sessions(depth) {
   if (!opened.has(depth)) {
-    const open = (name) => ort.InferenceSession.create(read(`graphs/${name}-${depth}.onnx`), { executionProviders: ["wasm"] });
+    const open = (name) =>
+      ort.InferenceSession.create(read(`graphs/${name}-${depth}.onnx`), { executionProviders: ["wasm"] });
     opened.set(depth, { stepping: await open("step"), seeing: await open("network") });
   }
   return opened.get(depth);
@@ -32,9 +33,12 @@ const open = (changes) => Run.open(ort, sessions, { ...USUAL, ...changes }, pict
 async function speed() {
   const answers = {};
   for (const [name, changes, count] of [
-    ["small", { width: 12 }, 60], ["deep", { depth: 10 }, 40], ["largest", { depth: 12, batch: 16, patch: 41 }, 8],
+    ["small", { width: 12 }, 60],
+    ["deep", { depth: 10 }, 40],
+    ["largest", { depth: 12, batch: 16, patch: 41 }, 8],
   ]) {
-    const run = await open(changes), times = [];
+    const run = await open(changes);
+    const times = [];
     for (let k = 0; k < count + 3; k++) {
       const began = process.cpuUsage();
       await run.advance();
@@ -56,7 +60,8 @@ async function presets() {
     for (const seed of SEEDS) {
       const run = await open({ ...changes, seed });
       const seen = { floor: run.floor, ended: 0, loss: {}, gain: {}, added: {}, spread: {} };
-      let sum = 0, count = 0;
+      let sum = 0;
+      let count = 0;
       for (let step = 1; step <= MARKS.at(-1); step++) {
         const { loss } = await run.advance();
         if (!Number.isFinite(loss)) {
@@ -67,7 +72,7 @@ async function presets() {
         count++;
         if (!MARKS.includes(step)) continue;
         const look = await run.look();
-        seen.loss[step] = sum / count;  // the mean since the mark before
+        seen.loss[step] = sum / count; // the mean since the mark before
         [sum, count] = [0, 0];
         seen.gain[step] = look.psnr - run.floor;
         seen.added[step] = look.added;

@@ -7,7 +7,7 @@ self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim(
 self.addEventListener("fetch", (event) => {
   const { request } = event;
   const own = request.url.startsWith(self.registration.scope);
-  if (!own || request.method !== "GET") return;  // the browser does it, as without this script
+  if (!own || request.method !== "GET") return; // the browser does it, as without this script
   event.respondWith(isolated(request));
 });
 

@@ -2,13 +2,17 @@
 // A formula is made a little smaller first. Tables of words become cards on a phone (fit.css).
 
 document.addEventListener("DOMContentLoaded", () => {
-  const WORDY = 28;  // characters of a cell that would be a column of single words on a phone
-  const SMALLEST = 0.7;  // of a formula's size
+  const WORDY = 28; // characters of a cell that would be a column of single words on a phone
+  const SMALLEST = 0.7; // of a formula's size
 
   for (const table of document.querySelectorAll("article table")) {
     const heads = [...table.querySelectorAll("thead th")].map((head) => head.textContent.trim());
     const rows = [...table.querySelectorAll("tbody tr")];
-    if (!heads.length || !rows.some(({ cells }) => [...cells].slice(1).some((cell) => cell.textContent.trim().length > WORDY))) continue;
+    if (
+      !heads.length ||
+      !rows.some(({ cells }) => [...cells].slice(1).some((cell) => cell.textContent.trim().length > WORDY))
+    )
+      continue;
     table.classList.add("wordy");
     // Shown as blocks, a table is none for a screen reader, unless it is told.
     table.setAttribute("role", "table");
@@ -27,7 +31,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const sides = room > 1 ? [box.scrollLeft > 1 && "left", box.scrollLeft < room - 1 && "right"].filter(Boolean) : [];
     if (sides.length) box.dataset.more = sides.join(" ");
     else delete box.dataset.more;
-    if (box.matches("pre")) return;  // the theme does it
+    if (box.matches("pre")) return; // the theme does it
     if (room > 1) box.tabIndex = 0;
     else box.removeAttribute("tabindex");
   }
@@ -35,7 +39,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const sizes = new Map();
   function fit(box) {
     if (box.matches("mjx-container")) {
-      if (!sizes.has(box)) sizes.set(box, parseFloat(getComputedStyle(box).fontSize));  // MathJax fits it to the text
+      if (!sizes.has(box)) sizes.set(box, parseFloat(getComputedStyle(box).fontSize)); // MathJax fits it to the text
       box.style.fontSize = `${sizes.get(box)}px`;
       const share = box.clientWidth / box.scrollWidth;
       // A little less, since what is measured is in whole pixels.

@@ -29,7 +29,8 @@ document.addEventListener("DOMContentLoaded", () => {
     }
     function arrange() {
       const widest = Math.max(...figures.map((figure) => parseFloat(figure.style.width)));
-      const fit = Math.floor((gallery.clientWidth + GAP) / (widest + GAP)), count = figures.length;
+      const fit = Math.floor((gallery.clientWidth + GAP) / (widest + GAP));
+      const count = figures.length;
       const rows = count <= fit || (fit > 1 && count % fit === 0 && count / fit <= 2);
       gallery.classList.toggle("flip", !rows);
       names.hidden = rows;

@@ -3,7 +3,12 @@
 
 (() => {
   const WIDEST = 16;
-  let dialog, picture, area, group, at, zoom;
+  let dialog;
+  let picture;
+  let area;
+  let group;
+  let at;
+  let zoom;
 
   const find = (name) => dialog.querySelector(`[data-part=${name}]`);
 
@@ -69,7 +74,7 @@
     find("out").disabled = zoom === 1;
     find("in").disabled = zoom === WIDEST;
     const by = before ? zoom / before : 1;
-    area.scrollTo(x * by - area.clientWidth / 2, y * by - area.clientHeight / 2);  // the middle stays in the middle
+    area.scrollTo(x * by - area.clientWidth / 2, y * by - area.clientHeight / 2); // the middle stays in the middle
   }
 
   const label = (image) => image.closest("figure")?.querySelector("figcaption")?.textContent.trim() || image.alt;
@@ -80,24 +85,33 @@
     picture.src = group[at].src;
     picture.alt = group[at].alt;
     find("words").textContent = group[at].alt;
-    find("others").querySelectorAll("button").forEach((button, k) => button.setAttribute("aria-pressed", k === at));
-    return picture.decode().catch(() => {}).then(() => {
-      setZoom(zoom);
-      area.scrollTo(...place);
-    });
+    find("others")
+      .querySelectorAll("button")
+      .forEach((button, k) => button.setAttribute("aria-pressed", k === at));
+    return picture
+      .decode()
+      .catch(() => {})
+      .then(() => {
+        setZoom(zoom);
+        area.scrollTo(...place);
+      });
   }
 
   async function open(image) {
     if (!dialog) build();
     const gallery = image.closest(".vdsr-gallery");
     group = gallery ? [...gallery.querySelectorAll("img")] : [image];
-    find("others").replaceChildren(...(group.length < 2 ? [] : group.map((one, k) => {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.textContent = label(one);
-      button.onclick = () => show(k);
-      return button;
-    })));
+    find("others").replaceChildren(
+      ...(group.length < 2
+        ? []
+        : group.map((one, k) => {
+            const button = document.createElement("button");
+            button.type = "button";
+            button.textContent = label(one);
+            button.onclick = () => show(k);
+            return button;
+          })),
+    );
     dialog.showModal();
     area.focus();
     zoom = 1;

@@ -38,17 +38,21 @@ const probes = {
   },
 
   batches({ seed, steps, count, batch }) {
-    const index = (step) => Run.prototype.index.call({ settings: { batch, seed }, patches: { count }, orders: new Map() }, step);
+    const index = (step) =>
+      Run.prototype.index.call({ settings: { batch, seed }, patches: { count }, orders: new Map() }, step);
     return steps.map(index);
   },
 
   address() {
-    const lost = FIELDS.flatMap(({ key, values }) => values.filter((value) => {
-      const settings = { ...USUAL, [key]: value };
-      return JSON.stringify(read(String(format(settings))).settings) !== JSON.stringify(settings);
-    }));
+    const lost = FIELDS.flatMap(({ key, values }) =>
+      values.filter((value) => {
+        const settings = { ...USUAL, [key]: value };
+        return JSON.stringify(read(String(format(settings))).settings) !== JSON.stringify(settings);
+      }),
+    );
     return {
-      usual: String(format(USUAL)), lost,
+      usual: String(format(USUAL)),
+      lost,
       faulty: read("depth=99&width=x&kind=odd&theta=&seed=1e9&nothing=1"),
       nearest: read("rate=0.0123&depth=4.4").settings,
       words: differences({ ...USUAL, clip: "none" }, USUAL),
@@ -60,8 +64,11 @@ const probes = {
   story({ look, floor }) {
     const tell = (changes, settings = USUAL) => standing({ ...look, ...changes }, floor, settings);
     return {
-      good: tell({}), constant: tell({ psnr: floor - 0.1, spread: 1e-5 }), same: tell({ added: 1e-4, spread: 1e-4 }),
-      none: tell({ psnr: NaN }), plain: tell({ psnr: floor - 5 }, { ...USUAL, kind: "plain" }),
+      good: tell({}),
+      constant: tell({ psnr: floor - 0.1, spread: 1e-5 }),
+      same: tell({ added: 1e-4, spread: 1e-4 }),
+      none: tell({ psnr: NaN }),
+      plain: tell({ psnr: floor - 5 }, { ...USUAL, kind: "plain" }),
       ready: tell({ step: 0 }),
       end: ending(4, { step: 3, rate: 0.1, largest: [1, 2e5] }, { ...USUAL, clip: "none" }),
     };
@@ -69,7 +76,13 @@ const probes = {
 
   record({ losses, ended }) {
     const record = new Record(USUAL);
-    record.add({ step: losses.length, losses: losses.map((loss) => loss ?? NaN), moment: { loss: 1 }, look: null, ended });
+    record.add({
+      step: losses.length,
+      losses: losses.map((loss) => loss ?? NaN),
+      moment: { loss: 1 },
+      look: null,
+      ended,
+    });
     return { loss: record.loss, step: record.step, ended: record.ended, moment: record.moment };
   },
 
@@ -82,7 +95,9 @@ const probes = {
         return { ended: 0, floor: 30, psnr: 31, ...rule?.then };
       };
       try {
-        answers.push(await EXERCISES[exercise](fromAddress(address, "https://example.org/book/playground.html"), trial));
+        answers.push(
+          await EXERCISES[exercise](fromAddress(address, "https://example.org/book/playground.html"), trial),
+        );
       } catch (error) {
         answers.push({ passed: false, words: error.message });
       }
@@ -92,11 +107,17 @@ const probes = {
 
   /** What a chapter's link asks for. */
   link({ query }) {
-    const asked = new URLSearchParams(query), { settings, faults } = parse(asked);
-    return { faults, changed: String(format(settings)), ask: Object.hasOwn(QUESTIONS, asked.get("ask")) && asked.get("ask") };
+    const asked = new URLSearchParams(query);
+    const { settings, faults } = parse(asked);
+    return {
+      faults,
+      changed: String(format(settings)),
+      ask: Object.hasOwn(QUESTIONS, asked.get("ask")) && asked.get("ask"),
+    };
   },
 
-  presets: () => PRESETS.map(({ changes, ...preset }) => ({ ...preset, query: String(format({ ...USUAL, ...changes })) })),
+  presets: () =>
+    PRESETS.map(({ changes, ...preset }) => ({ ...preset, query: String(format({ ...USUAL, ...changes })) })),
 };
 
 const answer = await probes[process.argv[2]](JSON.parse(fs.readFileSync(0)));

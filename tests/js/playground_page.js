@@ -24,17 +24,18 @@ window.probes = {
   },
 
   /** A whole run of these settings, by the page's own worker. */
-  trial: ({ query, steps, marks }) => new Promise((resolve, reject) => {
-    const worker = new Worker(new URL("worker.js", base), { type: "module" });
-    worker.onmessage = ({ data }) => {
-      if (data.error) reject(new Error(data.error));
-      if (data.trial) resolve(data.trial);
-      if (data.error || data.trial) worker.terminate();
-    };
-    load("settings.js").then(({ parse }) => {
-      worker.postMessage({ task: "trial", settings: parse(new URLSearchParams(query)).settings, steps, marks });
-    });
-  }),
+  trial: ({ query, steps, marks }) =>
+    new Promise((resolve, reject) => {
+      const worker = new Worker(new URL("worker.js", base), { type: "module" });
+      worker.onmessage = ({ data }) => {
+        if (data.error) reject(new Error(data.error));
+        if (data.trial) resolve(data.trial);
+        if (data.error || data.trial) worker.terminate();
+      };
+      load("settings.js").then(({ parse }) => {
+        worker.postMessage({ task: "trial", settings: parse(new URLSearchParams(query)).settings, steps, marks });
+      });
+    }),
 
   /** The longest time between two frames from now on, in `window.longest`. */
   watch() {

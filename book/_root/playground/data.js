@@ -17,7 +17,8 @@ import { axisWeights, interpolate } from "../try_it/imresize.js";
 
 /** Crop to multiples of the scale, shrink, enlarge. @param {Luma} luma @returns {Pair} */
 export function degrade(luma, scale) {
-  const rows = luma.rows - (luma.rows % scale), columns = luma.columns - (luma.columns % scale);
+  const rows = luma.rows - (luma.rows % scale);
+  const columns = luma.columns - (luma.columns % scale);
   const exact = new Float64Array(rows * columns);
   for (let r = 0; r < rows; r++) {
     for (let c = 0; c < columns; c++) exact[r * columns + c] = luma.data[r * luma.columns + c] / 255;
@@ -28,14 +29,21 @@ export function degrade(luma, scale) {
 }
 
 function resize(plane, rows, columns, scale, newRows, newColumns) {
-  return interpolate(plane, columns, 1, axisWeights(rows, scale, 0, newRows), axisWeights(columns, scale, 0, newColumns));
+  return interpolate(
+    plane,
+    columns,
+    1,
+    axisWeights(rows, scale, 0, newRows),
+    axisWeights(columns, scale, 0, newColumns),
+  );
 }
 
 /** All training pairs, one after another. */
 export class Patches {
   /** Degrade whole pictures, then cut them, without overlap. @param {Luma[]} pictures @param {number[]} scales */
   constructor(pictures, scales, size) {
-    const inputs = [], targets = [];
+    const inputs = [];
+    const targets = [];
     for (const picture of pictures) {
       for (const scale of scales) {
         const pair = degrade(picture, scale);
@@ -54,7 +62,8 @@ export class Patches {
   /** The pairs at these places, as one batch. @param {number[]} index */
   batch(index) {
     const pixels = this.size ** 2;
-    const x = new Float32Array(index.length * pixels), y = new Float32Array(index.length * pixels);
+    const x = new Float32Array(index.length * pixels);
+    const y = new Float32Array(index.length * pixels);
     index.forEach((from, to) => {
       x.set(this.inputs[from], to * pixels);
       y.set(this.targets[from], to * pixels);
@@ -65,7 +74,8 @@ export class Patches {
 
 function cut(plane, stride, top, left, size) {
   const part = new Float32Array(size * size);
-  for (let r = 0; r < size; r++) part.set(plane.subarray((top + r) * stride + left, (top + r) * stride + left + size), r * size);
+  for (let r = 0; r < size; r++)
+    part.set(plane.subarray((top + r) * stride + left, (top + r) * stride + left + size), r * size);
   return part;
 }
 

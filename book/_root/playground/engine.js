@@ -33,7 +33,7 @@ export class Trainer {
    */
   constructor(ort, stepping, seeing, about, weights) {
     Object.assign(this, { ort, stepping, seeing, about, weights, momenta: new Float32Array(weights.length) });
-    this.finite = weights;  // the last weights whose loss was seen to be a number
+    this.finite = weights; // the last weights whose loss was seen to be a number
     this.fixed = {
       width: new ort.Tensor("int64", BigInt64Array.of(BigInt(about.width)), [1]),
       skip: this.scalar(about.residual ? 1 : 0),
@@ -57,12 +57,15 @@ export class Trainer {
    */
   async step({ interpolated, highRes, shape }, { rate, bound, maxNorm }) {
     const out = await this.stepping.run({
-      ...this.fixed, ...this.optimizer,
+      ...this.fixed,
+      ...this.optimizer,
       weights: this.flat(this.weights),
       momenta: this.flat(this.momenta),
       interpolated: new this.ort.Tensor("float32", interpolated, shape),
       high_res: new this.ort.Tensor("float32", highRes, shape),
-      rate: this.scalar(rate), bound: this.scalar(bound), max_norm: this.scalar(maxNorm),
+      rate: this.scalar(rate),
+      bound: this.scalar(bound),
+      max_norm: this.scalar(maxNorm),
     });
     const loss = out.loss.data[0];
     if (Number.isFinite(loss)) {

@@ -18,12 +18,16 @@ const yes = (words) => ({ passed: true, words });
 /** The first of these fields that is not as usual, in words. */
 function altered(settings, keys) {
   const field = FIELDS.find(({ key }) => keys.includes(key) && settings[key] !== USUAL[key]);
-  return field && `${field.label} must stay “${field.words(USUAL[field.key])}”; the address has “${field.words(settings[field.key])}”.`;
+  return (
+    field &&
+    `${field.label} must stay “${field.words(USUAL[field.key])}”; the address has “${field.words(settings[field.key])}”.`
+  );
 }
 
 const OF_NETWORK = ["kind", "depth", "width", "init"];
 const OF_PICTURES = ["scales", "test", "patch", "batch"];
-const dB = (outcome) => `${Math.abs(outcome.psnr - outcome.floor).toFixed(2)} dB ${outcome.psnr < outcome.floor ? "below" : "above"} bicubic`;
+const dB = (outcome) =>
+  `${Math.abs(outcome.psnr - outcome.floor).toFixed(2)} dB ${outcome.psnr < outcome.floor ? "below" : "above"} bicubic`;
 
 /** @type {Record<string, (settings: import("./settings.js").Settings, trial: Trial) => Promise<Verdict>>} */
 export const EXERCISES = {
@@ -39,8 +43,10 @@ export const EXERCISES = {
     const larger = next === undefined ? null : await trial({ ...settings, rate: next }, 200);
     if (!larger?.ended) return no(`At γ = ${power(settings.rate)} it lives, but at ${power(next)} too.`);
     const clipped = await trial({ ...settings, clip: "value", rate: USUAL.rate }, 200);
-    return yes(`Right: γ = ${power(settings.rate)} lives and stands ${dB(own)} at step 200; γ = ${power(next)} ends at step `
-      + `${larger.ended}. With the clip γ is ${Math.round(USUAL.rate / settings.rate)} times larger, and the run stands ${dB(clipped)}.`);
+    return yes(
+      `Right: γ = ${power(settings.rate)} lives and stands ${dB(own)} at step 200; γ = ${power(next)} ends at step ` +
+        `${larger.ended}. With the clip γ is ${Math.round(USUAL.rate / settings.rate)} times larger, and the run stands ${dB(clipped)}.`,
+    );
   },
 
   /** The clip by norm in the place of the clip by value, with the paper's γ. */
@@ -50,7 +56,10 @@ export const EXERCISES = {
     if (settings.clip !== "norm") return no("The clip must be the one by norm.");
     const own = await trial(settings, 300);
     if (own.ended) return no(`With norms up to ${power(settings.norm)} the loss is no number at step ${own.ended}.`);
-    if (own.psnr - own.floor < 0.3) return no(`With norms up to ${power(settings.norm)} the run stands ${dB(own)} at step 300; wanted are 0.3 dB above.`);
+    if (own.psnr - own.floor < 0.3)
+      return no(
+        `With norms up to ${power(settings.norm)} the run stands ${dB(own)} at step 300; wanted are 0.3 dB above.`,
+      );
     return yes(`Right: with norms up to ${power(settings.norm)} the run stands ${dB(own)} at step 300.`);
   },
 
@@ -83,4 +92,3 @@ export function fromAddress(address, base) {
   if (faults.length) throw new Error(faults[0]);
   return settings;
 }
-

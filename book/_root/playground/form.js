@@ -21,11 +21,16 @@ export function makeForm(root, changed) {
     const box = root.querySelector(`[data-group=${group}]`);
     for (const key of keys) {
       const field = FIELDS.find((one) => one.key === key);
-      const { element, show } = (field.shown === "choice" ? choice : slider)(field, (value) => changed({ [key]: value }));
+      const { element, show } = (field.shown === "choice" ? choice : slider)(field, (value) =>
+        changed({ [key]: value }),
+      );
       if (field.hint) element.append(Object.assign(document.createElement("small"), { textContent: field.hint }));
       element.dataset.field = key;
       box.append(element);
-      shows.push((settings) => { show(settings[key]); element.hidden = !matters(key, settings); });
+      shows.push((settings) => {
+        show(settings[key]);
+        element.hidden = !matters(key, settings);
+      });
     }
   }
   return (settings) => shows.forEach((show) => show(settings));
@@ -37,7 +42,8 @@ function choice({ key, label, values, words }, chosen) {
   element.append(Object.assign(document.createElement("legend"), { textContent: label }));
   const row = document.createElement("div");
   const inputs = values.map((value) => {
-    const option = document.createElement("label"), input = document.createElement("input");
+    const option = document.createElement("label");
+    const input = document.createElement("input");
     Object.assign(input, { type: "radio", name: `playground-${key}`, value: String(value) });
     input.onchange = () => chosen(value);
     option.append(input, Object.assign(document.createElement("span"), { textContent: words(value) }));
@@ -45,14 +51,21 @@ function choice({ key, label, values, words }, chosen) {
     return input;
   });
   element.append(row);
-  return { element, show: (now) => inputs.forEach((input, k) => { input.checked = values[k] === now; }) };
+  return {
+    element,
+    show: (now) =>
+      inputs.forEach((input, k) => {
+        input.checked = values[k] === now;
+      }),
+  };
 }
 
 function slider({ key, label, values, words }, chosen) {
   const element = document.createElement("div");
   element.className = "slider";
-  element.innerHTML = `<label for="playground-${key}"></label><output for="playground-${key}"></output>`
-    + `<input type="range" id="playground-${key}" min="0" max="${values.length - 1}" step="1">`;
+  element.innerHTML =
+    `<label for="playground-${key}"></label><output for="playground-${key}"></output>` +
+    `<input type="range" id="playground-${key}" min="0" max="${values.length - 1}" step="1">`;
   const [name, output, input] = ["label", "output", "input"].map((tag) => element.querySelector(tag));
   name.textContent = label;
   const say = () => {
@@ -61,5 +74,11 @@ function slider({ key, label, values, words }, chosen) {
   };
   input.oninput = say;
   input.onchange = () => chosen(values[input.value]);
-  return { element, show: (now) => { input.value = String(values.indexOf(now)); say(); } };
+  return {
+    element,
+    show: (now) => {
+      input.value = String(values.indexOf(now));
+      say();
+    },
+  };
 }

@@ -22,13 +22,17 @@ let settings = { ...USUAL };
 let worker = null;
 let id = 0;
 let record = new Record(settings);
-let about = null;  // what the worker said of the run: its held-out picture, its sizes
-let ghosts = [];  // records of earlier runs, the latest first
-let running = false, hidden = false, own = false;
+let about = null; // what the worker said of the run: its held-out picture, its sizes
+let ghosts = []; // records of earlier runs, the latest first
+let running = false;
+let hidden = false;
+let own = false;
 let resting = REST;
 let speed = NaN;
-let question = null, guess = null;
-let wipe = 0.5, other = "bicubic";
+let question = null;
+let guess = null;
+let wipe = 0.5;
+let other = "bicubic";
 
 // --- the worker ---------------------------------------------------------------------------------------
 
@@ -45,7 +49,7 @@ function newWorker(heard) {
 function hear(message) {
   if (message.error) return fail(message.error);
   if (message.picture) return took(message.picture);
-  if (message.id !== id) return;  // of a run that is over
+  if (message.id !== id) return; // of a run that is over
   if (message.opened) {
     about = message.opened;
     record.floor = about.floor;
@@ -97,8 +101,13 @@ function begin(wanted, go) {
   if (record.step > 0) ghosts = [record, ...ghosts];
   settings = wanted;
   const name = String(format(settings));
-  ghosts = ghosts.filter((ghost, k) => String(format(ghost.settings)) !== name || ghost.own !== own
-    ? ghosts.findIndex((one) => String(format(one.settings)) === String(format(ghost.settings))) === k : false).slice(0, GHOSTS);
+  ghosts = ghosts
+    .filter((ghost, k) =>
+      String(format(ghost.settings)) !== name || ghost.own !== own
+        ? ghosts.findIndex((one) => String(format(one.settings)) === String(format(ghost.settings))) === k
+        : false,
+    )
+    .slice(0, GHOSTS);
   record = new Record(settings);
   record.own = own;
   about = null;
@@ -111,7 +120,8 @@ function begin(wanted, go) {
   if (go) worker.postMessage({ task: "go" });
   showSettings(settings);
   const preset = PRESETS.find(({ changes }) => String(format({ ...USUAL, ...changes, seed: settings.seed })) === name);
-  for (const button of find("presets").children) button.setAttribute("aria-pressed", String(button.dataset.preset === preset?.key));
+  for (const button of find("presets").children)
+    button.setAttribute("aria-pressed", String(button.dataset.preset === preset?.key));
   find("sentence").textContent = preset ? preset.sentence : "Your own settings.";
   const query = new URLSearchParams(name);
   if (question) query.set("ask", question.key);
@@ -152,7 +162,8 @@ function seen(visible) {
 // --- what is seen -------------------------------------------------------------------------------------
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
-let due = 0, drawn = 0;
+let due = 0;
+let drawn = 0;
 
 /** Draw at the next frame; seldom where nothing is to move, but at once when a run has come to rest. */
 function draw() {
@@ -161,11 +172,15 @@ function draw() {
   const wait = calm.matches && running ? Math.max(0, CALM - (performance.now() - drawn)) : 0;
   if (due && wait) return;
   clearTimeout(due);
-  due = setTimeout(() => requestAnimationFrame(() => {
-    due = 0;
-    drawn = performance.now();
-    drawAll();
-  }), wait);
+  due = setTimeout(
+    () =>
+      requestAnimationFrame(() => {
+        due = 0;
+        drawn = performance.now();
+        drawAll();
+      }),
+    wait,
+  );
 }
 
 function drawAll() {
@@ -181,12 +196,20 @@ function drawNumbers() {
   const { moment, look } = record;
   const values = {
     step: record.step.toLocaleString("en"),
-    psnr: look && Number.isFinite(look.psnr) && Number.isFinite(record.floor)
-      ? `${look.psnr.toFixed(2)} dB (${signed(look.psnr - record.floor)})` : "…",
+    psnr:
+      look && Number.isFinite(look.psnr) && Number.isFinite(record.floor)
+        ? `${look.psnr.toFixed(2)} dB (${signed(look.psnr - record.floor)})`
+        : "…",
     loss: record.ended ? "not a number" : moment ? power(moment.loss) : "…",
-    clipped: !moment ? "…" : settings.clip === "none" ? "no clip"
-      : settings.clip === "norm" ? (moment.norm > moment.maxNorm ? "norm cut" : "norm kept")
-      : percent(moment.share.reduce((sum, share) => sum + share, 0) / moment.share.length),
+    clipped: !moment
+      ? "…"
+      : settings.clip === "none"
+        ? "no clip"
+        : settings.clip === "norm"
+          ? moment.norm > moment.maxNorm
+            ? "norm cut"
+            : "norm kept"
+          : percent(moment.share.reduce((sum, share) => sum + share, 0) / moment.share.length),
     speed: Number.isFinite(speed) ? `${Math.round(speed)} steps/s` : "…",
   };
   for (const [name, words] of Object.entries(values)) find(`number-${name}`).textContent = words;
@@ -194,15 +217,24 @@ function drawNumbers() {
 
 function drawChart() {
   const last = Math.max(record.step, ...ghosts.map((ghost) => ghost.step));
-  const curves = (key) => [record, ...ghosts].map((one, k) =>
-    ({ points: one[key], look: k ? `ghost ghost-${k}` : "now", ended: one.ended }));
+  const curves = (key) =>
+    [record, ...ghosts].map((one, k) => ({ points: one[key], look: k ? `ghost ghost-${k}` : "now", ended: one.ended }));
   const losses = [record, ...ghosts].flatMap((one) => one.loss.map(([, value]) => value));
-  drawCurves(find("loss"), curves("loss"), decades(losses.filter((value) => value < 1e6), 8), last);
+  drawCurves(
+    find("loss"),
+    curves("loss"),
+    decades(
+      losses.filter((value) => value < 1e6),
+      8,
+    ),
+    last,
+  );
   const floor = record.floor;
   if (Number.isFinite(floor)) {
     // Room for the best of each run, not for where it began: that is far below.
     const bests = [record, ...ghosts].map((one) => Math.max(floor - 12, ...one.psnr.map(([, value]) => value || 0)));
-    const low = Math.floor(Math.min(floor - 3, Math.min(...bests) - 1)), high = Math.max(floor + 1.5, ...bests);
+    const low = Math.floor(Math.min(floor - 3, Math.min(...bests) - 1));
+    const high = Math.max(floor + 1.5, ...bests);
     const y = { low, high: Math.ceil(2 * high) / 2, log: false };
     drawCurves(find("psnr"), curves("psnr"), y, last, { value: floor, label: "bicubic" });
   }
@@ -211,8 +243,11 @@ function drawChart() {
   if (record.moment) {
     drawLayers(find("layers"), record.moment);
     const { largest, bound, share } = record.moment;
-    find("layers-words").textContent = `Largest gradient, layer by layer: ${largest.map(power).join(", ")}. `
-      + (Number.isFinite(bound) ? `The clip holds them to ${power(bound)}; clipped: ${share.map(percent).join(", ")}.` : "No bound by value.");
+    find("layers-words").textContent =
+      `Largest gradient, layer by layer: ${largest.map(power).join(", ")}. ` +
+      (Number.isFinite(bound)
+        ? `The clip holds them to ${power(bound)}; clipped: ${share.map(percent).join(", ")}.`
+        : "No bound by value.");
   } else {
     find("layers").replaceChildren();
     find("layers-words").textContent = "No step has been taken yet.";
@@ -233,21 +268,46 @@ function drawPictures() {
   const { prediction } = look;
   const left = other === "bicubic" ? interpolated : highRes;
   const [picture, residual, kernels] = ["picture", "residual", "kernels"].map(find);
-  drawWiped(picture, rows, columns, (at) => left[at], (at) => prediction[at], wipe);
-  drawWiped(residual, rows, columns, (at) => asGrey(highRes[at] - interpolated[at]), (at) => asGrey(prediction[at] - interpolated[at]), wipe);
+  drawWiped(
+    picture,
+    rows,
+    columns,
+    (at) => left[at],
+    (at) => prediction[at],
+    wipe,
+  );
+  drawWiped(
+    residual,
+    rows,
+    columns,
+    (at) => asGrey(highRes[at] - interpolated[at]),
+    (at) => asGrey(prediction[at] - interpolated[at]),
+    wipe,
+  );
   drawKernels(kernels, look.kernels);
   for (const canvas of [picture, residual, kernels]) fit(canvas, canvas.parentElement.clientWidth);
   for (const line of root.querySelectorAll(".line")) line.style.left = `${parseFloat(picture.style.width) * wipe}px`;
   const state = score(look.psnr, record.floor);
-  picture.setAttribute("aria-label", `The held-out picture: left of the line ${other === "bicubic" ? "by bicubic interpolation" : "the original"}, right of it by the network, ${state}`);
-  residual.setAttribute("aria-label", `The residual, times ${AMPLIFIED}: left of the line what is to be found, right of it what the network adds, up to ${power(look.added)}`);
+  picture.setAttribute(
+    "aria-label",
+    `The held-out picture: left of the line ${other === "bicubic" ? "by bicubic interpolation" : "the original"}, right of it by the network, ${state}`,
+  );
+  residual.setAttribute(
+    "aria-label",
+    `The residual, times ${AMPLIFIED}: left of the line what is to be found, right of it what the network adds, up to ${power(look.added)}`,
+  );
   kernels.setAttribute("aria-label", `The ${look.kernels.length} kernels of the first layer, 3 by 3 weights each`);
 }
 
 function drawGhosts() {
   const list = find("ghosts");
-  const entries = [["now", "This run"], ...ghosts.map((ghost, k) => [`ghost-${k + 1}`, differences(ghost.settings, settings)
-    || (ghost.own !== own ? "On other pictures" : "The same")])];
+  const entries = [
+    ["now", "This run"],
+    ...ghosts.map((ghost, k) => [
+      `ghost-${k + 1}`,
+      differences(ghost.settings, settings) || (ghost.own !== own ? "On other pictures" : "The same"),
+    ]),
+  ];
   const made = entries.map(([look, label], k) => {
     const item = document.createElement("li");
     item.append(Object.assign(document.createElement("i"), { className: k ? `ghost ${look}` : look }), label);
@@ -261,23 +321,32 @@ function drawGhosts() {
 
 function ask(key) {
   question = { key, ...QUESTIONS[key] };
-  root.classList.add("asking");  // the presets' sentences would tell
+  root.classList.add("asking"); // the presets' sentences would tell
   find("question").hidden = false;
   find("question-text").textContent = question.text;
-  find("options").replaceChildren(...question.options.map((option, k) => {
-    const label = document.createElement("label"), input = document.createElement("input");
-    Object.assign(input, { type: "radio", name: "playground-guess", value: String(k) });
-    input.onchange = () => { guess = k; find("see").disabled = false; };
-    label.append(input, option);
-    return label;
-  }));
+  find("options").replaceChildren(
+    ...question.options.map((option, k) => {
+      const label = document.createElement("label");
+      const input = document.createElement("input");
+      Object.assign(input, { type: "radio", name: "playground-guess", value: String(k) });
+      input.onchange = () => {
+        guess = k;
+        find("see").disabled = false;
+      };
+      label.append(input, option);
+      return label;
+    }),
+  );
 }
 
 function answer() {
   const came = question.options[question.answer(record)];
   const right = guess !== null && question.options[guess] === came;
-  const at = record.ended ? `The loss is not a number at step ${record.ended}` : `Step ${record.step}: ${score(record.look.psnr, record.floor)}`;
-  find("answer").textContent = `${at}. ${guess === null ? "It is" : right ? "As you said" : "Not as you said, but"}: ${came[0].toLowerCase()}${came.slice(1)}.`;
+  const at = record.ended
+    ? `The loss is not a number at step ${record.ended}`
+    : `Step ${record.step}: ${score(record.look.psnr, record.floor)}`;
+  find("answer").textContent =
+    `${at}. ${guess === null ? "It is" : right ? "As you said" : "Not as you said, but"}: ${came[0].toLowerCase()}${came.slice(1)}.`;
   question = null;
   root.classList.remove("asking");
   if (!record.ended) pause();
@@ -293,22 +362,27 @@ function trials(heard) {
     if (message.error) settle.reject(new Error(message.error));
     if (message.trial) settle.resolve(message.trial);
   });
-  const trial = (wanted, steps) => new Promise((resolve, reject) => {
-    settle = { resolve, reject };
-    made.postMessage({ task: "trial", settings: wanted, steps });
-  });
+  const trial = (wanted, steps) =>
+    new Promise((resolve, reject) => {
+      settle = { resolve, reject };
+      made.postMessage({ task: "trial", settings: wanted, steps });
+    });
   return { trial, end: () => made.terminate() };
 }
 
 function offerCheck(form) {
   const [input, button, output] = ["input", "[data-check]", "output"].map((part) => form.querySelector(part));
   button.disabled = false;
-  form.querySelector("[data-here]").onclick = () => { input.value = location.href; };
+  form.querySelector("[data-here]").onclick = () => {
+    input.value = location.href;
+  };
   form.onsubmit = async (event) => {
     event.preventDefault();
     button.disabled = true;
     output.className = "";
-    const { trial, end } = trials((at) => { output.textContent = `Training: step ${at} …`; });
+    const { trial, end } = trials((at) => {
+      output.textContent = `Training: step ${at} …`;
+    });
     try {
       output.textContent = "Training what the address describes …";
       const { passed, words } = await EXERCISES[form.dataset.exercise](fromAddress(input.value, location.href), trial);
@@ -328,8 +402,9 @@ function offerCheck(form) {
 function took({ width, height, rows, columns }) {
   own = true;
   find("own").hidden = false;
-  find("own-words").textContent = `Training on your picture, ${width} × ${height} pixels`
-    + (rows * columns < width * height ? `, of which ${columns} × ${rows} are used.` : ".");
+  find("own-words").textContent =
+    `Training on your picture, ${width} × ${height} pixels` +
+    (rows * columns < width * height ? `, of which ${columns} × ${rows} are used.` : ".");
   begin(settings, running);
 }
 
@@ -344,16 +419,28 @@ function listen() {
   find("step").onclick = step;
   find("reset").onclick = () => begin(settings, false);
   find("next-seed").onclick = () => begin({ ...settings, seed: (settings.seed % 99) + 1 }, running);
-  find("clear").onclick = () => { ghosts = []; draw(); };
+  find("clear").onclick = () => {
+    ghosts = [];
+    draw();
+  };
   find("wipe").oninput = ({ target }) => moveWipe(target.value / 100);
-  for (const input of find("other").querySelectorAll("input")) input.onchange = () => { other = input.value; drawPictures(); };
+  for (const input of find("other").querySelectorAll("input"))
+    input.onchange = () => {
+      other = input.value;
+      drawPictures();
+    };
   for (const canvas of [find("picture"), find("residual")]) {
     const move = (event) => {
       const box = canvas.getBoundingClientRect();
       moveWipe((event.clientX - box.left) / box.width);
     };
-    canvas.onpointerdown = (event) => { canvas.setPointerCapture(event.pointerId); move(event); };
-    canvas.onpointermove = (event) => { if (canvas.hasPointerCapture(event.pointerId)) move(event); };
+    canvas.onpointerdown = (event) => {
+      canvas.setPointerCapture(event.pointerId);
+      move(event);
+    };
+    canvas.onpointermove = (event) => {
+      if (canvas.hasPointerCapture(event.pointerId)) move(event);
+    };
   }
   find("file").onchange = ({ target }) => {
     if (!target.files.length) return;
@@ -370,7 +457,10 @@ function listen() {
     await navigator.clipboard?.writeText(location.href).catch(() => {});
     say("The address is in the clipboard. It holds every setting.");
   };
-  find("see").onclick = () => { find("see").disabled = true; begin(settings, true); };
+  find("see").onclick = () => {
+    find("see").disabled = true;
+    begin(settings, true);
+  };
   document.addEventListener("visibilitychange", () => seen(!document.hidden));
   new IntersectionObserver(([{ isIntersecting }]) => seen(isIntersecting)).observe(root);
   new ResizeObserver(draw).observe(root);
@@ -386,12 +476,14 @@ function main() {
   const query = new URLSearchParams(location.search);
   const { settings: asked, faults } = parse(query);
   showSettings = makeForm(root, (changes) => begin({ ...settings, ...changes }, running));
-  find("presets").append(...PRESETS.map(({ key, label, changes }) => {
-    const button = Object.assign(document.createElement("button"), { type: "button", textContent: label });
-    button.dataset.preset = key;
-    button.onclick = () => begin({ ...USUAL, ...changes, seed: settings.seed }, true);
-    return button;
-  }));
+  find("presets").append(
+    ...PRESETS.map(({ key, label, changes }) => {
+      const button = Object.assign(document.createElement("button"), { type: "button", textContent: label });
+      button.dataset.preset = key;
+      button.onclick = () => begin({ ...USUAL, ...changes, seed: settings.seed }, true);
+      return button;
+    }),
+  );
   worker = newWorker(hear);
   if (Object.hasOwn(QUESTIONS, query.get("ask") ?? "")) ask(query.get("ask"));
   listen();

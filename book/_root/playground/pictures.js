@@ -23,7 +23,8 @@ export function fit(canvas, room) {
 export function drawWiped(canvas, rows, columns, left, right, part) {
   canvas.width = columns;
   canvas.height = rows;
-  const context = canvas.getContext("2d"), image = context.createImageData(columns, rows);
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(columns, rows);
   const line = Math.round(part * columns);
   for (let at = 0; at < rows * columns; at++) {
     const value = toByte((at % columns < line ? left : right)(at));
@@ -38,15 +39,18 @@ export const asGrey = (value) => 0.5 + AMPLIFIED * value;
 
 /** The first layer's kernels, 3 × 3 each, one beside the other; the strongest weight is black or white. */
 export function drawKernels(canvas, kernels) {
-  const across = Math.min(kernels.length, 8), down = Math.ceil(kernels.length / across);
+  const across = Math.min(kernels.length, 8);
+  const down = Math.ceil(kernels.length / across);
   canvas.width = across * 4 - 1;
   canvas.height = down * 4 - 1;
   const context = canvas.getContext("2d");
   const strongest = kernels.flat().reduce((most, weight) => Math.max(most, Math.abs(weight)), 1e-12);
   context.clearRect(0, 0, canvas.width, canvas.height);
-  kernels.forEach((kernel, k) => kernel.forEach((weight, tap) => {
-    const grey = toByte(0.5 + (0.5 * weight) / strongest);
-    context.fillStyle = `rgb(${grey} ${grey} ${grey})`;
-    context.fillRect((k % across) * 4 + (tap % 3), Math.floor(k / across) * 4 + Math.floor(tap / 3), 1, 1);
-  }));
+  kernels.forEach((kernel, k) =>
+    kernel.forEach((weight, tap) => {
+      const grey = toByte(0.5 + (0.5 * weight) / strongest);
+      context.fillStyle = `rgb(${grey} ${grey} ${grey})`;
+      context.fillRect((k % across) * 4 + (tap % 3), Math.floor(k / across) * 4 + Math.floor(tap / 3), 1, 1);
+    }),
+  );
 }

@@ -19,7 +19,8 @@ export function normal(seed) {
 
 /** 0 … count − 1, shuffled. */
 export function shuffled(count, seed) {
-  const next = uniform(seed), order = Array.from({ length: count }, (_, k) => k);
+  const next = uniform(seed);
+  const order = Array.from({ length: count }, (_, k) => k);
   for (let k = count - 1; k > 0; k--) {
     const other = Math.floor(next() * (k + 1));
     [order[k], order[other]] = [order[other], order[k]];

@@ -10,13 +10,13 @@ export class Record {
   constructor(settings) {
     this.settings = settings;
     this.step = 0;
-    this.ended = 0;  // the step whose loss was no number
+    this.ended = 0; // the step whose loss was no number
     this.floor = NaN;
     /** @type {[number, number][]} */
     this.loss = [];
     /** @type {[number, number][]} */
     this.psnr = [];
-    this.moment = null;  // of the last step whose loss was a number
+    this.moment = null; // of the last step whose loss was a number
     this.look = null;
     this.bin = { at: NaN, sum: 0, count: 0 };
   }

@@ -63,9 +63,11 @@ export class Run {
 
   /** The patches of a step: one shuffled pass after another, cut into batches without regard to the seams. */
   index(step) {
-    const { batch, seed } = this.settings, { count } = this.patches;
+    const { batch, seed } = this.settings;
+    const { count } = this.patches;
     return Array.from({ length: batch }, (_, k) => {
-      const position = step * batch + k, pass = Math.floor(position / count);
+      const position = step * batch + k;
+      const pass = Math.floor(position / count);
       if (!this.orders.has(pass)) {
         this.orders.delete(pass - 2);
         this.orders.set(pass, shuffled(count, seed * 1_000_003 + pass));
@@ -87,15 +89,20 @@ export class Run {
     const { interpolated, rows, columns } = this.test;
     const prediction = await this.trainer.predict(interpolated, rows, columns);
     const residual = prediction.map((value, p) => value - interpolated[p]);
-    const smallest = residual.reduce((a, b) => Math.min(a, b)), largest = residual.reduce((a, b) => Math.max(a, b));
-    const added = Math.max(-smallest, largest), spread = largest - smallest;
+    const smallest = residual.reduce((a, b) => Math.min(a, b));
+    const largest = residual.reduce((a, b) => Math.max(a, b));
+    const added = Math.max(-smallest, largest);
+    const spread = largest - smallest;
     const kernels = Array.from({ length: this.settings.width }, (_, k) =>
-      Array.from(this.trainer.weights.subarray(9 * k, 9 * k + 9)));
+      Array.from(this.trainer.weights.subarray(9 * k, 9 * k + 9)),
+    );
     return { step: this.step, psnr: this.score(prediction), prediction, added, spread, kernels };
   }
 }
 
 /** Is this a step to look at the picture after? Some twenty in each decade, evenly on a log axis. */
 export function isDue(step) {
-  return step === 0 || Math.floor(PER_DECADE * Math.log10(step + 0.5)) > Math.floor(PER_DECADE * Math.log10(step - 0.5));
+  return (
+    step === 0 || Math.floor(PER_DECADE * Math.log10(step + 0.5)) > Math.floor(PER_DECADE * Math.log10(step - 0.5))
+  );
 }

@@ -27,7 +27,10 @@ export function power(value) {
   const size = Math.abs(value);
   if (size >= 0.001 && size < 10_000) return String(Number(value.toPrecision(2)));
   const [digits, exponent] = value.toExponential(1).split("e");
-  const raised = exponent.replace("+", "").replace("-", "⁻").replace(/\d/g, (digit) => SUPERSCRIPTS[digit]);
+  const raised = exponent
+    .replace("+", "")
+    .replace("-", "⁻")
+    .replace(/\d/g, (digit) => SUPERSCRIPTS[digit]);
   const factor = Number(digits);
   return factor === 1 ? `10${raised}` : `${factor}·10${raised}`;
 }
@@ -38,27 +41,79 @@ const named = (names) => (value) => names[value];
 
 /** @type {Field[]} */
 export const FIELDS = [
-  { key: "kind", label: "Skip connection", values: ["residual", "plain"], usual: "residual", shown: "choice",
-    words: named({ residual: "with", plain: "without" }) },
+  {
+    key: "kind",
+    label: "Skip connection",
+    values: ["residual", "plain"],
+    usual: "residual",
+    shown: "choice",
+    words: named({ residual: "with", plain: "without" }),
+  },
   { key: "depth", label: "Depth", values: range(3, 12), usual: 6, shown: "range", words: (v) => `${v} layers` },
   { key: "width", label: "Width", values: range(4, 16, 2), usual: 16, shown: "range", words: (v) => `${v} channels` },
-  { key: "init", label: "Initial weights", values: ["he", "small"], usual: "he", shown: "choice",
-    words: named({ he: "He", small: "small" }), hint: "He: σ = √(2 / fan-in). Small: σ = 0.001." },
-  { key: "clip", label: "Clip", values: ["value", "norm", "none"], usual: "value", shown: "choice",
-    words: named({ value: "by value", norm: "by norm", none: "none" }) },
+  {
+    key: "init",
+    label: "Initial weights",
+    values: ["he", "small"],
+    usual: "he",
+    shown: "choice",
+    words: named({ he: "He", small: "small" }),
+    hint: "He: σ = √(2 / fan-in). Small: σ = 0.001.",
+  },
+  {
+    key: "clip",
+    label: "Clip",
+    values: ["value", "norm", "none"],
+    usual: "value",
+    shown: "choice",
+    words: named({ value: "by value", norm: "by norm", none: "none" }),
+  },
   { key: "rate", label: "Learning rate γ", values: decades(-5, 0), usual: 0.1, shown: "range", words: power },
   { key: "theta", label: "θ of the clip by value", values: decades(-7, -1), usual: 2e-4, shown: "range", words: power },
   { key: "norm", label: "Largest norm", values: decades(-3, 3), usual: 1, shown: "range", words: power },
-  { key: "momentum", label: "Momentum", values: [0, 0.5, 0.8, 0.9, 0.95, 0.99], usual: 0.9, shown: "range", words: plain },
-  { key: "drop", label: "γ falls to a tenth", values: [0, 100, 200, 300, 500, 1000], usual: 0, shown: "range",
-    words: (v) => (v ? `every ${v} steps` : "never") },
-  { key: "scales", label: "Trained on", values: ["2", "3", "4", "234"], usual: "2", shown: "choice",
-    words: (v) => (v === "234" ? "×2, ×3, ×4" : `×${v}`) },
+  {
+    key: "momentum",
+    label: "Momentum",
+    values: [0, 0.5, 0.8, 0.9, 0.95, 0.99],
+    usual: 0.9,
+    shown: "range",
+    words: plain,
+  },
+  {
+    key: "drop",
+    label: "γ falls to a tenth",
+    values: [0, 100, 200, 300, 500, 1000],
+    usual: 0,
+    shown: "range",
+    words: (v) => (v ? `every ${v} steps` : "never"),
+  },
+  {
+    key: "scales",
+    label: "Trained on",
+    values: ["2", "3", "4", "234"],
+    usual: "2",
+    shown: "choice",
+    words: (v) => (v === "234" ? "×2, ×3, ×4" : `×${v}`),
+  },
   { key: "test", label: "Tested on", values: [2, 3, 4], usual: 2, shown: "choice", words: (v) => `×${v}` },
-  { key: "patch", label: "Patch", values: range(15, 41, 2), usual: 21, shown: "range", words: (v) => `${v} × ${v} pixels` },
+  {
+    key: "patch",
+    label: "Patch",
+    values: range(15, 41, 2),
+    usual: 21,
+    shown: "range",
+    words: (v) => `${v} × ${v} pixels`,
+  },
   { key: "batch", label: "Batch", values: [4, 8, 16], usual: 8, shown: "choice", words: plain },
-  { key: "seed", label: "Seed", values: range(1, 99), usual: 1, shown: "range", words: plain,
-    hint: "Of the initial weights and of the order of the patches." },
+  {
+    key: "seed",
+    label: "Seed",
+    values: range(1, 99),
+    usual: 1,
+    shown: "range",
+    words: plain,
+    hint: "Of the initial weights and of the order of the patches.",
+  },
 ];
 
 /** @type {Settings} */
@@ -77,7 +132,8 @@ export function matters(key, settings) {
  * @returns {{settings: Settings, faults: string[]}}  what could not be taken is as usual, and said
  */
 export function parse(query) {
-  const settings = { ...USUAL }, faults = [];
+  const settings = { ...USUAL };
+  const faults = [];
   for (const { key, values, label } of FIELDS) {
     const given = query.get(key);
     if (given === null) continue;
@@ -107,7 +163,8 @@ export function format(settings) {
 /** How settings differ from others, in words: "θ of the clip by value 10⁻³, depth 10 layers". */
 export function differences(settings, others) {
   return FIELDS.filter(({ key }) => settings[key] !== others[key] && (matters(key, settings) || matters(key, others)))
-    .map(({ label, key, words }) => `${label}: ${words(settings[key])}`).join(", ");
+    .map(({ label, key, words }) => `${label}: ${words(settings[key])}`)
+    .join(", ");
 }
 
 /** γ at a step, from 0, and the bounds of the clip that go with it; what is off is infinite. */

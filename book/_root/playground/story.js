@@ -10,17 +10,25 @@ export const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).to
 
 /** "30.85 dB, +0.86 over bicubic". */
 export function score(psnr, floor) {
-  return Number.isFinite(psnr) ? `${psnr.toFixed(2)} dB, ${signed(psnr - floor)} against bicubic` : "no picture any more";
+  return Number.isFinite(psnr)
+    ? `${psnr.toFixed(2)} dB, ${signed(psnr - floor)} against bicubic`
+    : "no picture any more";
 }
 
 /** Why a run has ended. @param {import("./run.js").Moment} last  the last step whose loss was a number */
 export function ending(step, last, settings) {
   if (!last) return `Step ${step}: the loss is not a number.`;
   const moved = power(last.rate * Math.max(...last.largest));
-  const cause = settings.clip === "none" ? "no clip held it" : settings.clip === "norm"
-    ? `the clip holds the norm to ${power(settings.norm)}, which was not enough` : "the clip was not enough";
-  return `Step ${step}: the loss is not a number any more. At step ${last.step} the gradients had grown until one step `
-    + `moved a weight by ${moved}, and ${cause}. You see the network as it was before that step.`;
+  const cause =
+    settings.clip === "none"
+      ? "no clip held it"
+      : settings.clip === "norm"
+        ? `the clip holds the norm to ${power(settings.norm)}, which was not enough`
+        : "the clip was not enough";
+  return (
+    `Step ${step}: the loss is not a number any more. At step ${last.step} the gradients had grown until one step ` +
+    `moved a weight by ${moved}, and ${cause}. You see the network as it was before that step.`
+  );
 }
 
 /** Where a run stands. @param {import("./run.js").Look} look */
@@ -29,7 +37,8 @@ export function standing(look, floor, settings) {
   const gain = look.psnr - floor;
   let words = `Step ${look.step}: ${score(look.psnr, floor)}.`;
   if (look.added < UNSEEN) words += " The network adds nothing: its output is its input.";
-  else if (look.spread < 1e-3) words += " The network adds one and the same number to every pixel: no unit passes anything on.";
+  else if (look.spread < 1e-3)
+    words += " The network adds one and the same number to every pixel: no unit passes anything on.";
   else if (gain > 0.5) words += " It sees more than bicubic interpolation does.";
   else if (gain < -1 && settings.kind === "plain") words += " It is still learning to hand the picture on.";
   return words;

@@ -19,7 +19,10 @@ const MAX_PIXELS = 32e6;
 
 const say = (words) => Object.assign(new Error(words), { forReader: true });
 
-let run = null, id = 0, running = false, own = null;
+let run = null;
+let id = 0;
+let running = false;
+let own = null;
 let embedded = null;
 const opened = new Map();
 
@@ -70,14 +73,17 @@ async function read(file) {
   const { width, height } = bitmap;
   if (width * height > MAX_PIXELS) {
     bitmap.close();
-    throw say(`The picture has ${Math.round(width * height / 1e6)} million pixels; this page takes up to ${MAX_PIXELS / 1e6} million.`);
+    throw say(
+      `The picture has ${Math.round((width * height) / 1e6)} million pixels; this page takes up to ${MAX_PIXELS / 1e6} million.`,
+    );
   }
   // A photograph's own pixels are blurred; shrunk, they hold the detail that there is to learn.
   const shrink = Math.min(1, SIDE / Math.min(width, height));
-  const columns = Math.max(1, Math.round(width * shrink)), rows = Math.max(1, Math.round(height * shrink));
+  const columns = Math.max(1, Math.round(width * shrink));
+  const rows = Math.max(1, Math.round(height * shrink));
   const side = { columns: Math.min(SIDE, columns), rows: Math.min(SIDE, rows) };
   const context = new OffscreenCanvas(side.columns, side.rows).getContext("2d", { willReadFrequently: true });
-  context.fillStyle = "white";  // behind what is transparent
+  context.fillStyle = "white"; // behind what is transparent
   context.fillRect(0, 0, side.columns, side.rows);
   context.imageSmoothingQuality = "high";
   context.drawImage(bitmap, (side.columns - columns) / 2, (side.rows - rows) / 2, columns, rows);
@@ -94,7 +100,9 @@ async function open(message) {
   const train = message.own && own ? [own] : embedded.train;
   const smallest = Math.min(...train.map(({ rows, columns }) => Math.min(rows, columns)));
   if (smallest - Math.max(...[...settings.scales].map((s) => smallest % Number(s))) < settings.patch) {
-    throw say(`The picture is too small: ${smallest} pixels across, and a patch needs ${settings.patch}. Choose smaller patches or another picture.`);
+    throw say(
+      `The picture is too small: ${smallest} pixels across, and a patch needs ${settings.patch}. Choose smaller patches or another picture.`,
+    );
   }
   run = await Run.open(ort, sessions, settings, { train, test: embedded.test });
   id = message.id;
@@ -106,8 +114,11 @@ async function open(message) {
 /** Some steps, and a message about them. */
 async function advance(most) {
   if (!run) return;
-  const began = performance.now(), losses = [];
-  let moment = null, look = null, ended = false;
+  const began = performance.now();
+  const losses = [];
+  let moment = null;
+  let look = null;
+  let ended = false;
   while (losses.length < most && performance.now() - began < MESSAGE) {
     moment = await run.advance();
     losses.push(moment.loss);
@@ -121,19 +132,22 @@ async function advance(most) {
   if (ended) run = null;
 }
 
-const again = new MessageChannel();  // a timer would wait 4 ms each time
-again.port1.onmessage = () => enqueue(async () => {
-  if (!running) return;
-  await advance(Infinity);
-  if (running) again.port2.postMessage(null);
-});
+const again = new MessageChannel(); // a timer would wait 4 ms each time
+again.port1.onmessage = () =>
+  enqueue(async () => {
+    if (!running) return;
+    await advance(Infinity);
+    if (running) again.port2.postMessage(null);
+  });
 
 /** A run to its end, and what it was like there; `marks` are steps to look at it before. */
 async function trial({ settings, steps, marks = [] }) {
   await start();
   const tried = await Run.open(ort, sessions, settings, embedded);
-  const { floor } = tried, seen = {};
-  let sum = 0, count = 0;
+  const { floor } = tried;
+  const seen = {};
+  let sum = 0;
+  let count = 0;
   while (tried.step < steps) {
     const { step, loss } = await tried.advance();
     if (!Number.isFinite(loss)) return { ended: step, floor, seen };
@@ -142,7 +156,7 @@ async function trial({ settings, steps, marks = [] }) {
     if (step % 20 === 0) postMessage({ tried: step });
     if (step < steps && !marks.includes(step)) continue;
     const { psnr, added, spread } = await tried.look();
-    seen[step] = { loss: sum / count, psnr, added, spread };  // the mean loss since the mark before
+    seen[step] = { loss: sum / count, psnr, added, spread }; // the mean loss since the mark before
     sum = count = 0;
   }
   return { ended: 0, floor, seen, psnr: seen[steps].psnr };
@@ -156,8 +170,15 @@ const tasks = {
     running = true;
     again.port2.postMessage(null);
   },
-  step: async () => { running = false; await advance(1); },
-  pause: async () => { running = false; if (run) postMessage({ progress: { step: run.step, losses: [], moment: null, look: await run.look(), took: 0 }, id }); },
+  step: async () => {
+    running = false;
+    await advance(1);
+  },
+  pause: async () => {
+    running = false;
+    if (run)
+      postMessage({ progress: { step: run.step, losses: [], moment: null, look: await run.look(), took: 0 }, id });
+  },
   trial: async (message) => postMessage({ trial: await trial(message) }),
 };
 
@@ -172,6 +193,6 @@ function enqueue(work) {
 }
 
 self.onmessage = ({ data }) => {
-  if (data.task === "pause" || data.task === "open") running = false;  // at once, not in turn
+  if (data.task === "pause" || data.task === "open") running = false; // at once, not in turn
   enqueue(() => tasks[data.task](data));
 };

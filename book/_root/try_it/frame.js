@@ -6,7 +6,7 @@ export class Frame {
     Object.assign(this, { canvas, changed });
     this.picture = null;
     this.part = null;
-    this.seen = null;  // what the view shows of the part, in shares of it
+    this.seen = null; // what the view shows of the part, in shares of it
     canvas.addEventListener("pointerdown", (event) => this.drag(event));
     canvas.addEventListener("keydown", (event) => this.key(event));
   }
@@ -26,7 +26,8 @@ export class Frame {
   set({ left, top, width, height }) {
     const { picture } = this;
     const hold = (value, low, high) => Math.min(high, Math.max(low, Math.round(value)));
-    const w = hold(width, 1, picture.width), h = hold(height, 1, picture.height);
+    const w = hold(width, 1, picture.width);
+    const h = hold(height, 1, picture.height);
     this.part = { left: hold(left, 0, picture.width - w), top: hold(top, 0, picture.height - h), width: w, height: h };
     this.draw();
     this.changed(this.part);
@@ -45,7 +46,10 @@ export class Frame {
       context.drawImage(small, ...box, ...box);
     }
     const outline = ([left, top, width, height], dash) => {
-      for (const [colour, line] of [["#000", 4], ["#fff", 2]]) {
+      for (const [colour, line] of [
+        ["#000", 4],
+        ["#fff", 2],
+      ]) {
         Object.assign(context, { strokeStyle: colour, lineWidth: line });
         context.setLineDash(dash);
         context.strokeRect(left + 2, top + 2, Math.max(0, width - 4), Math.max(0, height - 4));
@@ -71,12 +75,16 @@ export class Frame {
     const [x, y] = at(start);
     canvas.setPointerCapture(start.pointerId);
     const end = new AbortController();
-    canvas.addEventListener("pointermove", (event) => {
-      const [u, v] = at(event);
-      // A click is no frame.
-      if (Math.hypot(event.clientX - start.clientX, event.clientY - start.clientY) < 6) return;
-      this.set({ left: Math.min(x, u), top: Math.min(y, v), width: Math.abs(u - x), height: Math.abs(v - y) });
-    }, end);
+    canvas.addEventListener(
+      "pointermove",
+      (event) => {
+        const [u, v] = at(event);
+        // A click is no frame.
+        if (Math.hypot(event.clientX - start.clientX, event.clientY - start.clientY) < 6) return;
+        this.set({ left: Math.min(x, u), top: Math.min(y, v), width: Math.abs(u - x), height: Math.abs(v - y) });
+      },
+      end,
+    );
     for (const kind of ["pointerup", "pointercancel"]) canvas.addEventListener(kind, () => end.abort(), end);
   }
 
@@ -85,7 +93,11 @@ export class Frame {
     if (!way || !this.picture || event.ctrlKey || event.metaKey || event.altKey) return;
     const { left, top, width, height } = this.part;
     const [dx, dy] = [way[0] * Math.ceil(this.picture.width / 20), way[1] * Math.ceil(this.picture.height / 20)];
-    this.set(event.shiftKey ? { left, top, width: width + dx, height: height + dy } : { left: left + dx, top: top + dy, width, height });
+    this.set(
+      event.shiftKey
+        ? { left, top, width: width + dx, height: height + dy }
+        : { left: left + dx, top: top + dy, width, height },
+    );
     event.preventDefault();
   }
 }

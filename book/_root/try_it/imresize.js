@@ -49,7 +49,8 @@ export function axisWeights(size, scale, start, stop) {
 export function interpolate(planes, width, channels, rows, columns) {
   const stride = width * channels;
   // Of the input columns, only those that the window reads.
-  let left = Infinity, right = -1;
+  let left = Infinity;
+  let right = -1;
   for (const index of columns.indices) {
     if (index < left) left = index;
     if (index > right) right = index;

@@ -23,7 +23,11 @@ export async function runtime(wanted, count) {
   ort.env.wasm.wasmPaths = ORT;
   ort.env.wasm.numThreads = gpu ? 1 : count || threads();
   ort.env.logLevel = "error";
-  const device = gpu ? "graphics card" : ort.env.wasm.numThreads === 1 ? "1 thread" : `${ort.env.wasm.numThreads} threads`;
+  const device = gpu
+    ? "graphics card"
+    : ort.env.wasm.numThreads === 1
+      ? "1 thread"
+      : `${ort.env.wasm.numThreads} threads`;
   return { ort, providers: [gpu ? "webgpu" : "wasm"], device };
 }
 
@@ -48,7 +52,8 @@ export async function openNetwork(about, { device = "auto", threads: count = 0 }
   }
   const { ort, providers, device: name } = await runtime("cpu", count);
   const network = await open(ort, content, providers, name);
-  if (!(await isRight(network, about.check))) throw new Error(`The network ${about.name} does not compute here as it should.`);
+  if (!(await isRight(network, about.check)))
+    throw new Error(`The network ${about.name} does not compute here as it should.`);
   return network;
 }
 

@@ -2,7 +2,8 @@
 
 import { checksum } from "./png.js";
 
-const ORIENTATION = 0x0112, SHORT = 3;
+const ORIENTATION = 0x0112;
+const SHORT = 3;
 const text = (view, at, length) => String.fromCharCode(...new Uint8Array(view.buffer, view.byteOffset + at, length));
 
 /** Where the EXIF data of a JPEG, PNG or WebP file lie: `{at, end, chunk}`, `chunk` being a PNG's; or null. */
@@ -10,22 +11,23 @@ function findExif(view) {
   const size = view.byteLength;
   if (size > 12 && view.getUint16(0) === 0xffd8) {
     // Segments of a JPEG, up to the pixels.
-    for (let at = 2; at + 4 <= size && view.getUint8(at) === 0xff && view.getUint8(at + 1) !== 0xda;) {
+    for (let at = 2; at + 4 <= size && view.getUint8(at) === 0xff && view.getUint8(at + 1) !== 0xda; ) {
       const end = at + 2 + view.getUint16(at + 2);
-      if (view.getUint8(at + 1) === 0xe1 && end <= size && text(view, at + 4, 6) === "Exif\0\0") return { at: at + 10, end };
+      if (view.getUint8(at + 1) === 0xe1 && end <= size && text(view, at + 4, 6) === "Exif\0\0")
+        return { at: at + 10, end };
       at = end;
     }
   } else if (size > 12 && text(view, 1, 3) === "PNG") {
-    for (let at = 8; at + 12 <= size;) {
+    for (let at = 8; at + 12 <= size; ) {
       const end = at + 8 + view.getUint32(at);
       if (text(view, at + 4, 4) === "eXIf" && end + 4 <= size) return { at: at + 8, end, chunk: at + 4 };
       at = end + 4;
     }
   } else if (size > 12 && text(view, 0, 4) === "RIFF" && text(view, 8, 4) === "WEBP") {
-    for (let at = 12; at + 8 <= size;) {
+    for (let at = 12; at + 8 <= size; ) {
       const end = at + 8 + view.getUint32(at + 4, true);
       if (text(view, at, 4) === "EXIF" && end <= size) {
-        const head = text(view, at + 8, Math.min(6, end - at - 8)) === "Exif\0\0" ? 6 : 0;  // as in a JPEG; some write it
+        const head = text(view, at + 8, Math.min(6, end - at - 8)) === "Exif\0\0" ? 6 : 0; // as in a JPEG; some write it
         return { at: at + 8 + head, end };
       }
       at = end + (end % 2);
@@ -66,6 +68,7 @@ export function upright(bitmap, orientation) {
   const size = orientation >= 5 ? [h, w] : [w, h];
   const context = new OffscreenCanvas(...size).getContext("2d", { willReadFrequently: true });
   context.imageSmoothingEnabled = false;
+  // biome-ignore format: the eight symmetries, as one looks at them
   context.setTransform(...[
     [1, 0, 0, 1, 0, 0], [-1, 0, 0, 1, w, 0], [-1, 0, 0, -1, w, h], [1, 0, 0, -1, 0, h],
     [0, 1, 1, 0, 0, 0], [0, 1, -1, 0, h, 0], [0, -1, -1, 0, h, w], [0, -1, 1, 0, 0, w],

@@ -11,22 +11,23 @@ const find = (name) => root.querySelector(`[data-part=${name}]`);
 const asked = new URLSearchParams(location.search);
 const options = { device: asked.get("device") ?? "auto", threads: Number(asked.get("threads") ?? 0) };
 const BICUBIC = { name: "bicubic", label: "Bicubic", margin: 0 };
-const FASTER = "try-it-rates";  // seconds for a million pixels, as seen on this machine, by network
+const FASTER = "try-it-rates"; // seconds for a million pixels, as seen on this machine, by network
 
 let about = { networks: [], missing: [], samples: [], bytes: {} };
 let worker = null;
-let file = null;  // as picked
-let sample = null;  // the sample's entry, if it is one
-let picture = null;  // ImageData of it
-let stop = null;  // ends the run that is under way
-let results = null;  // of the last run: {scale, part, size, layers}
-let shown = null;  // the name of the layer that is seen
-const fetched = new Set();  // networks that have come
+let file = null; // as picked
+let sample = null; // the sample's entry, if it is one
+let picture = null; // ImageData of it
+let stop = null; // ends the run that is under way
+let results = null; // of the last run: {scale, part, size, layers}
+let shown = null; // the name of the layer that is seen
+const fetched = new Set(); // networks that have come
 
 const frame = new Frame(find("map"), () => refresh());
 const view = new View(find("views"), find("canvas"), find("divider"), () => {
   find("zoom").textContent = `${view.zoom}×`;
-  const [left, top, width, height] = view.part, all = view.size;
+  const [left, top, width, height] = view.part;
+  const all = view.size;
   frame.seen = results && [left / all.width, top / all.height, width / all.width, height / all.height];
   if (frame.picture) frame.draw();
   if (stop) worker.postMessage({ task: "look", centre: view.centre });
@@ -38,14 +39,16 @@ const view = new View(find("views"), find("canvas"), find("divider"), () => {
 async function isolate() {
   if (self.crossOriginIsolated || !self.isSecureContext || !navigator.serviceWorker) return;
   try {
-    if (sessionStorage.getItem("try-it-isolated")) return;  // it was tried; one thread will do
+    if (sessionStorage.getItem("try-it-isolated")) return; // it was tried; one thread will do
     sessionStorage.setItem("try-it-isolated", "tried");
     const script = new URL("../try_it.sw.js", import.meta.url);
     await navigator.serviceWorker.register(script, { scope: new URL("../try_it", import.meta.url).pathname });
     await navigator.serviceWorker.ready;
     location.reload();
     await new Promise(() => {});
-  } catch { /* storage or workers are switched off */ }
+  } catch {
+    /* storage or workers are switched off */
+  }
 }
 
 // --- messages -----------------------------------------------------------------------------------------
@@ -59,7 +62,8 @@ function complain(words) {
   find("problem").hidden = !words;
 }
 
-const seconds = (time) => (time < 9.95 ? `${time.toFixed(1)} s` : time < 99 ? `${Math.round(time)} s` : `${Math.round(time / 60)} min`);
+const seconds = (time) =>
+  time < 9.95 ? `${time.toFixed(1)} s` : time < 99 ? `${Math.round(time)} s` : `${Math.round(time / 60)} min`;
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 const size = ({ width, height }) => `${width}×${height}`;
 const scale = () => Number(find("scale").value);
@@ -69,11 +73,19 @@ const chosen = () => {
 };
 
 function stored() {
-  try { return JSON.parse(localStorage.getItem(FASTER)) ?? {}; } catch { return {}; }
+  try {
+    return JSON.parse(localStorage.getItem(FASTER)) ?? {};
+  } catch {
+    return {};
+  }
 }
 
 function store(name, rate) {
-  try { localStorage.setItem(FASTER, JSON.stringify({ ...stored(), [name]: rate })); } catch { /* told as unknown, then */ }
+  try {
+    localStorage.setItem(FASTER, JSON.stringify({ ...stored(), [name]: rate }));
+  } catch {
+    /* told as unknown, then */
+  }
 }
 
 // --- the worker ---------------------------------------------------------------------------------------
@@ -107,11 +119,11 @@ async function choose(picked, entry = null) {
   const own = worker;
   picture = null;
   forget();
-  refresh();  // nothing can be started until the new picture is read
+  refresh(); // nothing can be started until the new picture is read
   try {
     const read = await ask(own, { task: "read", file: picked }, "picture");
     const small = await overview(read);
-    if (own !== worker) return;  // another one was chosen meanwhile
+    if (own !== worker) return; // another one was chosen meanwhile
     [file, sample, picture] = [picked, entry, read];
     find("source").hidden = false;
     frame.show(read, small);
@@ -128,7 +140,11 @@ async function choose(picked, entry = null) {
 function overview(image) {
   const shrink = Math.min(1, 360 / Math.max(image.width, image.height));
   const resize = (side) => Math.max(1, Math.round(side * shrink));
-  return createImageBitmap(image, { resizeWidth: resize(image.width), resizeHeight: resize(image.height), resizeQuality: "high" });
+  return createImageBitmap(image, {
+    resizeWidth: resize(image.width),
+    resizeHeight: resize(image.height),
+    resizeQuality: "high",
+  });
 }
 
 /** An ImageData from a file of the site. */
@@ -150,7 +166,8 @@ function plan() {
   const [height, width] = outputShape(frame.part.height, frame.part.width, scale());
   const millions = (width * height) / 1e6;
   let words = `${size(frame.part)} → ${width}×${height} pixels. `;
-  const wanted = chosen(), fresh = wanted.filter(({ name }) => !fetched.has(name));
+  const wanted = chosen();
+  const fresh = wanted.filter(({ name }) => !fetched.has(name));
   if (wanted.length && fresh.length) {
     const parts = [...(fetched.size ? [] : [about.bytes.runtime]), ...fresh.map(({ bytes }) => bytes)].filter(Boolean);
     const [raw, packed] = [0, 1].map((k) => parts.reduce((sum, bytes) => sum + bytes[k], 0));
@@ -178,12 +195,17 @@ function refresh() {
     find("whole").hidden = frame.whole;
   }
   find("start").disabled = !picture || Boolean(stop) || tooLarge;
-  find("start").textContent = tooLarge ? `More than ${MAX_PIXELS / 1e6} million pixels: choose a part or a smaller scale` : "Upscale";
+  find("start").textContent = tooLarge
+    ? `More than ${MAX_PIXELS / 1e6} million pixels: choose a part or a smaller scale`
+    : "Upscale";
   find("cancel").disabled = !stop;
-  const same = results && frame.part && results.scale === scale() && JSON.stringify(results.part) === JSON.stringify(frame.part);
+  const same =
+    results && frame.part && results.scale === scale() && JSON.stringify(results.part) === JSON.stringify(frame.part);
   find("old").hidden = !results || same || Boolean(stop);
   find("results").classList.toggle("is-old", !find("old").hidden);
-  if (results) find("old").textContent = `These are the results at ×${results.scale} of ${size(results.part)} pixels; press Upscale for new ones.`;
+  if (results)
+    find("old").textContent =
+      `These are the results at ×${results.scale} of ${size(results.part)} pixels; press Upscale for new ones.`;
 }
 
 // --- what is seen -------------------------------------------------------------------------------------
@@ -238,15 +260,21 @@ function look(name) {
   const bicubic = results.layers.get("bicubic");
   view.show(results.size, bicubic ?? layer, layer);
   const wiped = find("wipe").checked && bicubic && layer !== bicubic;
-  find("canvas").setAttribute("aria-label", `${wiped ? "Bicubic on the left, " : ""}${layer.label}${wiped ? " on the right" : ""}, ${size(results.size)} pixels`);
+  find("canvas").setAttribute(
+    "aria-label",
+    `${wiped ? "Bicubic on the left, " : ""}${layer.label}${wiped ? " on the right" : ""}, ${size(results.size)} pixels`,
+  );
   describe();
 }
 
 /** The words under the view, and the button that saves what is shown once it is finished. */
 function describe() {
-  const layer = results.layers.get(shown), bicubic = results.layers.get("bicubic");
+  const layer = results.layers.get(shown);
+  const bicubic = results.layers.get("bicubic");
   const wiped = find("wipe").checked && bicubic && layer !== bicubic;
-  find("caption").textContent = [wiped ? `Bicubic | ${layer.label}` : layer.label, layer.words].filter(Boolean).join(" · ");
+  find("caption").textContent = [wiped ? `Bicubic | ${layer.label}` : layer.label, layer.words]
+    .filter(Boolean)
+    .join(" · ");
   const save = find("save");
   save.hidden = !layer.finished;
   save.setAttribute("aria-label", `Save the ${layer.label} picture`);
@@ -255,13 +283,18 @@ function describe() {
 /** A picture is finished: its dB where the truth is, and the difference. */
 function finish(layer, words) {
   const { truth } = results;
-  Object.assign(layer, { words, finished: true, score: truth && `${psnr(layer.picture, truth, results.scale).toFixed(2)} dB` });
+  Object.assign(layer, {
+    words,
+    finished: true,
+    score: truth && `${psnr(layer.picture, truth, results.scale).toFixed(2)} dB`,
+  });
   results.layers.get("difference")?.button.remove();
   results.layers.delete("difference");
   if (layer.name !== "bicubic" || truth) {
     const against = truth ?? results.layers.get("bicubic").picture;
     addLayer("difference", `${layer.label} − ${truth ? "truth" : "bicubic"}`, {
-      pixel: difference(layer.picture, against), words: "luma, four times as strong; grey is equal",
+      pixel: difference(layer.picture, against),
+      words: "luma, four times as strong; grey is equal",
     });
   }
   look(shown === "difference" ? layer.name : shown);
@@ -271,8 +304,12 @@ function finish(layer, words) {
 
 async function start() {
   complain("");
-  const factor = scale(), own = worker, part = { ...frame.part };
-  const cancelled = new Promise((_, reject) => { stop = () => reject(null); });
+  const factor = scale();
+  const own = worker;
+  const part = { ...frame.part };
+  const cancelled = new Promise((_, reject) => {
+    stop = () => reject(null);
+  });
   cancelled.catch(() => {});
   const progress = find("progress");
   let layer = null;
@@ -286,29 +323,40 @@ async function start() {
       say(method.file ? `${method.label} is computing.` : "");
       progress.hidden = false;
       progress.removeAttribute("value");
-      let began, device;
-      const run = ask(own, { task: "upscale", scale: factor, part, centre: view.centre, method, options }, "finished", (heard) => {
-        if (heard.shape) {
-          const [height, width] = heard.shape, bicubic = results.layers.get("bicubic")?.picture;
-          // Until its tiles come, a network's picture is what the network starts from.
-          layer = addLayer(method.name, method.label, {
-            picture: new ImageData(bicubic ? bicubic.data.slice() : new Uint8ClampedArray(width * height * 4), width, height),
-          });
-          if (method.file) fetched.add(method.name);
-          look(method.name);
-          device = heard.device;
-          began = performance.now();
-        }
-        if (heard.tile) {
-          paste(layer.picture, heard.tile, heard.pixels);
-          view.draw();
-          progress.max = heard.count;
-          progress.value = heard.done;
-          const left = ((performance.now() - began) / heard.done) * (heard.count - heard.done) / 1000;
-          layer.words = left ? `part ${heard.done} of ${heard.count}, about ${seconds(left)} left` : "";
-          describe();
-        }
-      });
+      let began;
+      let device;
+      const run = ask(
+        own,
+        { task: "upscale", scale: factor, part, centre: view.centre, method, options },
+        "finished",
+        (heard) => {
+          if (heard.shape) {
+            const [height, width] = heard.shape;
+            const bicubic = results.layers.get("bicubic")?.picture;
+            // Until its tiles come, a network's picture is what the network starts from.
+            layer = addLayer(method.name, method.label, {
+              picture: new ImageData(
+                bicubic ? bicubic.data.slice() : new Uint8ClampedArray(width * height * 4),
+                width,
+                height,
+              ),
+            });
+            if (method.file) fetched.add(method.name);
+            look(method.name);
+            device = heard.device;
+            began = performance.now();
+          }
+          if (heard.tile) {
+            paste(layer.picture, heard.tile, heard.pixels);
+            view.draw();
+            progress.max = heard.count;
+            progress.value = heard.done;
+            const left = (((performance.now() - began) / heard.done) * (heard.count - heard.done)) / 1000;
+            layer.words = left ? `part ${heard.done} of ${heard.count}, about ${seconds(left)} left` : "";
+            describe();
+          }
+        },
+      );
       const time = await Promise.race([run, cancelled]);
       if (method.file) store(method.name, time / ((layer.picture.width * layer.picture.height) / 1e6));
       finish(layer, device ? `${seconds(time)}, ${device}` : seconds(time));
@@ -316,7 +364,8 @@ async function start() {
     }
     say(`Done: ${methods.map(({ label }) => label).join(", ")}, ×${factor}.`);
   } catch (error) {
-    if (own === worker) {  // and no other picture was chosen
+    if (own === worker) {
+      // and no other picture was chosen
       if (layer) {
         layer.button.remove();
         results.layers.delete(layer.name);
@@ -324,7 +373,7 @@ async function start() {
       }
       own.terminate();
       worker = newWorker();
-      worker.postMessage({ task: "take", picture });  // messages keep their order: it has the picture before it is asked
+      worker.postMessage({ task: "take", picture }); // messages keep their order: it has the picture before it is asked
       say(error ? "" : "Cancelled.");
       complain(error ? error.message : "");
     }
@@ -367,14 +416,21 @@ async function take(entry) {
 function addSample(entry) {
   const button = document.createElement("button");
   button.type = "button";
-  const image = Object.assign(new Image(), { src: new URL(entry.file, import.meta.url).href, alt: entry.alt, className: "dark-light" });
+  const image = Object.assign(new Image(), {
+    src: new URL(entry.file, import.meta.url).href,
+    alt: entry.alt,
+    className: "dark-light",
+  });
   button.append(image, entry.label);
   button.onclick = () => take(entry);
   find("samples").append(button);
 }
 
 function addNetworks(networks) {
-  const entries = [...networks.map(({ name, label }) => [name, label]), ...(networks.length > 1 ? [["all", "both"]] : [])];
+  const entries = [
+    ...networks.map(({ name, label }) => [name, label]),
+    ...(networks.length > 1 ? [["all", "both"]] : []),
+  ];
   for (const [name, label] of entries) {
     const item = document.createElement("label");
     item.innerHTML = '<input type="radio" name="network"><span></span>';
@@ -390,8 +446,12 @@ function addNetworks(networks) {
 async function open(entry) {
   await take(entry);
   if (!entry.ready || !picture || scale() !== entry.scale) return;
-  const own = worker, part = { ...frame.part }, shape = outputShape(part.height, part.width, entry.scale);
-  const ready = await Promise.all(Object.entries(entry.ready).map(async ([name, from]) => [name, await picturesOf(from)]));
+  const own = worker;
+  const part = { ...frame.part };
+  const shape = outputShape(part.height, part.width, entry.scale);
+  const ready = await Promise.all(
+    Object.entries(entry.ready).map(async ([name, from]) => [name, await picturesOf(from)]),
+  );
   if (own !== worker || stop) return;
   await begin(entry.scale, part, shape);
   for (const [name, made] of ready) {
@@ -424,7 +484,14 @@ function listen() {
   // Number keys show a picture, wherever on the page the keys go, except into a field.
   document.addEventListener("keydown", (event) => {
     const layer = results && [...results.layers.keys()][Number(event.key) - 1];
-    if (!layer || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog[open]")) return;
+    if (
+      !layer ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey ||
+      event.target.closest("input, textarea, select, dialog[open]")
+    )
+      return;
     look(layer);
     event.preventDefault();
   });

@@ -24,7 +24,8 @@ function chunk(name, content) {
 
 /** A Blob with as many channels as the picture needs: grey or RGB, and alpha where a pixel is transparent. */
 export async function encodePng({ data, width, height }) {
-  let opaque = true, grey = true;
+  let opaque = true;
+  let grey = true;
   for (let i = 0; i < data.length && (opaque || grey); i += 4) {
     opaque &&= data[i + 3] === 255;
     grey &&= data[i] === data[i + 1] && data[i] === data[i + 2];
@@ -34,7 +35,7 @@ export async function encodePng({ data, width, height }) {
   const stride = width * channels + 1;
   const rows = new Uint8Array(stride * height);
   for (let y = 0; y < height; y++) {
-    rows[y * stride] = 1;  // each value less its left neighbour, which compresses better
+    rows[y * stride] = 1; // each value less its left neighbour, which compresses better
     for (let x = 0; x < width; x++) {
       for (let i = 0; i < channels; i++) {
         const at = (y * width + x) * 4 + offsets[i];

@@ -5,7 +5,8 @@ import { lumaAt } from "./upscale.js";
 /** PSNR in dB between two ImageData of one size, by their luma on the 8-bit scale, `border` pixels cut off. */
 export function psnr(one, other, border) {
   const { width, height } = one;
-  let sum = 0, count = 0;
+  let sum = 0;
+  let count = 0;
   for (let y = border; y < height - border; y++) {
     for (let x = border; x < width - border; x++, count++) {
       const at = (y * width + x) * 4;
@@ -27,7 +28,9 @@ export function windowOf(pixel, left, top, width, height) {
 /** The small picture, each pixel as large as the scale makes it. */
 export function enlarged(small, scale) {
   return (x, y) => {
-    const from = Math.min(small.height - 1, Math.floor(y / scale)) * small.width + Math.min(small.width - 1, Math.floor(x / scale));
+    const from =
+      Math.min(small.height - 1, Math.floor(y / scale)) * small.width +
+      Math.min(small.width - 1, Math.floor(x / scale));
     return small.data.subarray(4 * from, 4 * from + 4);
   };
 }

@@ -12,6 +12,7 @@ const FORWARD = [65.481, 128.553, 24.966, -37.797, -74.203, 112.0, 112.0, -93.78
 const INVERSE = invert(FORWARD);
 
 function invert([a, b, c, d, e, f, g, h, i]) {
+  // biome-ignore format: a matrix
   const cofactors = [e * i - f * h, c * h - b * i, b * f - c * e,
                      f * g - d * i, a * i - c * g, c * d - a * f,
                      d * h - e * g, b * g - a * h, a * e - b * d];
@@ -45,10 +46,12 @@ export function tiles(rows, columns, side = TILE) {
  */
 export async function upscaleTile(picture, scale, [top, left, bottom, right], network, margin) {
   const [rows, columns] = outputShape(picture.height, picture.width, scale);
-  if (scale === 1) network = null;  // nothing was lost, so there is nothing to restore
+  if (scale === 1) network = null; // nothing was lost, so there is nothing to restore
   const reach = network ? margin : 0;
-  const above = Math.max(0, top - reach), below = Math.min(rows, bottom + reach);
-  const before = Math.max(0, left - reach), after = Math.min(columns, right + reach);
+  const above = Math.max(0, top - reach);
+  const below = Math.min(rows, bottom + reach);
+  const before = Math.max(0, left - reach);
+  const after = Math.min(columns, right + reach);
   const down = axisWeights(picture.height, scale, above, below);
   const across = axisWeights(picture.width, scale, before, after);
   const wide = interpolate(picture.data, picture.width, 4, down, across);
@@ -61,7 +64,7 @@ export async function upscaleTile(picture, scale, [top, left, bottom, right], ne
       const pixel = r * across.count + c;
       const colour = wide.subarray(pixel * 4, pixel * 4 + 4);
       if (restored) replaceLuma(colour, restored[pixel] * 255);
-      for (let i = 0; i < 4; i++) result[to + i] = Math.floor(colour[i] + 0.5);  // half up, and clamped by the array
+      for (let i = 0; i < 4; i++) result[to + i] = Math.floor(colour[i] + 0.5); // half up, and clamped by the array
     }
   }
   return result;
@@ -81,7 +84,9 @@ function toYcbcr(rgba, at, row) {
 }
 
 function replaceLuma(colour, luma) {
-  const y = luma - 16, cb = toYcbcr(colour, 0, 1), cr = toYcbcr(colour, 0, 2);
+  const y = luma - 16;
+  const cb = toYcbcr(colour, 0, 1);
+  const cr = toYcbcr(colour, 0, 2);
   for (let i = 0; i < 3; i++) colour[i] = y * INVERSE[3 * i] + cb * INVERSE[3 * i + 1] + cr * INVERSE[3 * i + 2];
 }
 
@@ -99,8 +104,14 @@ export function fillHiddenColour({ data, width, height }) {
   while (front.length) {
     const next = [];
     for (const p of front) {
-      const x = p % width, y = (p - x) / width;
-      for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+      const x = p % width;
+      const y = (p - x) / width;
+      for (const [dx, dy] of [
+        [1, 0],
+        [-1, 0],
+        [0, 1],
+        [0, -1],
+      ]) {
         const q = p + dx + dy * width;
         if (x + dx < 0 || x + dx >= width || y + dy < 0 || y + dy >= height || filled[q]) continue;
         filled[q] = 1;

@@ -9,7 +9,7 @@ export class View {
   /** `root` takes the keys and holds `canvas` and `divider`; `changed` is called when the zoom or the place is another. */
   constructor(root, canvas, divider, changed) {
     Object.assign(this, { root, canvas, divider, changed });
-    this.left = this.right = null;  // layers: {picture} or {pixel}
+    this.left = this.right = null; // layers: {picture} or {pixel}
     this.size = { width: 1, height: 1 };
     this.zoom = 1;
     this.centre = [0.5, 0.5];
@@ -103,12 +103,14 @@ export class View {
 
   /** The pixel at a point of the window. */
   at(x, y) {
-    const box = this.canvas.getBoundingClientRect(), [left, top] = this.part;
+    const box = this.canvas.getBoundingClientRect();
+    const [left, top] = this.part;
     return [left + (x - box.left) / this.unit, top + (y - box.top) / this.unit];
   }
 
   lookAt([x, y]) {
-    const [, , width, height] = this.part, all = this.size;
+    const [, , width, height] = this.part;
+    const all = this.size;
     const hold = (value, half) => Math.min(1 - half, Math.max(half, value));
     this.centre = [hold(x / all.width, width / all.width / 2), hold(y / all.height, height / all.height / 2)];
     this.draw();
@@ -159,8 +161,10 @@ export class View {
   touch(start) {
     const { root, fingers } = this;
     fingers.set(start.pointerId, [start.clientX, start.clientY]);
-    const wiping = !this.divider.hidden && fingers.size === 1
-      && Math.abs(start.clientX - this.divider.getBoundingClientRect().left) < 22;
+    const wiping =
+      !this.divider.hidden &&
+      fingers.size === 1 &&
+      Math.abs(start.clientX - this.divider.getBoundingClientRect().left) < 22;
     const spread = () => {
       const [[x, y], [u, v]] = [...fingers.values()];
       return { far: Math.hypot(x - u, y - v), point: [(x + u) / 2, (y + v) / 2] };

@@ -23,9 +23,11 @@ const millions = (pixels) => (pixels / 1e6).toFixed(pixels < 1e7 ? 1 : 0);
 /** What a file that the browser cannot read is, by its first bytes; the reason is the true one. */
 function kindOf(bytes) {
   const head = String.fromCharCode(...bytes.subarray(0, 512));
-  if (/^(II\*\0|MM\0\*)/.test(head)) return "This is a TIFF file, which this browser does not read. The command vdsr does.";
+  if (/^(II\*\0|MM\0\*)/.test(head))
+    return "This is a TIFF file, which this browser does not read. The command vdsr does.";
   if (/<svg[\s>]/i.test(head)) return "This is an SVG drawing. It has no pixels, and is sharp at any size already.";
-  if (/^....ftyp(hei|hev|mif)/s.test(head)) return "This is a HEIC file, which this browser does not read. Save it as JPEG or PNG first.";
+  if (/^....ftyp(hei|hev|mif)/s.test(head))
+    return "This is a HEIC file, which this browser does not read. Save it as JPEG or PNG first.";
   return "This file is no picture that this browser can read. PNG, JPEG and WebP are read everywhere.";
 }
 
@@ -34,14 +36,16 @@ async function read(file) {
   const { orientation, bytes } = takeOrientation(new Uint8Array(await file.arrayBuffer()));
   let bitmap;
   try {
-    bitmap = await createImageBitmap(new Blob([bytes], { type: file.type }));  // colours as the screen has them
+    bitmap = await createImageBitmap(new Blob([bytes], { type: file.type })); // colours as the screen has them
   } catch {
     throw say(kindOf(bytes));
   }
   const { width, height } = bitmap;
   if (width * height > MAX_PIXELS) {
     bitmap.close();
-    throw say(`The picture has ${millions(width * height)} million pixels; this page takes up to ${millions(MAX_PIXELS)} million.`);
+    throw say(
+      `The picture has ${millions(width * height)} million pixels; this page takes up to ${millions(MAX_PIXELS)} million.`,
+    );
   }
   const context = upright(bitmap, orientation);
   bitmap.close();
@@ -74,7 +78,8 @@ async function upscale({ scale, part, centre, method, options }) {
   looked = centre;
   if (method.file && !networks.has(method.file)) networks.set(method.file, await openNetwork(method, options));
   const network = networks.get(method.file);
-  const work = tiles(rows, columns), count = work.length;
+  const work = tiles(rows, columns);
+  const count = work.length;
   postMessage({ shape: [rows, columns], device: network?.device, count });
   const start = performance.now();
   const distance = ([top, left, bottom, right]) =>
@@ -84,7 +89,7 @@ async function upscale({ scale, part, centre, method, options }) {
     const [tile] = work.splice(next, 1);
     const pixels = await upscaleTile(input, scale, tile, network?.run ?? null, method.margin);
     postMessage({ tile, pixels, done, count }, [pixels.buffer]);
-    await new Promise((heard) => setTimeout(heard));  // a message may say what is seen now
+    await new Promise((heard) => setTimeout(heard)); // a message may say what is seen now
   }
   postMessage({ finished: (performance.now() - start) / 1000 });
 }
