@@ -29,11 +29,12 @@ test-all: $(VENV)/.installed-site book lint ## every test: slow ones, the notebo
 	$(BIN)/python -m pytest -n $(JOBS) -m "not full" --cov=vdsr_lib --cov-report=term:skip-covered --cov-fail-under=95
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --nbmake --nbmake-kernel=python3 book/notebooks
 
-lint: $(VENV)/.installed
+lint: $(VENV)/.installed node_modules/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m data_scripts.prose
 	$(BIN)/mypy
+	PATH="$(CURDIR)/$(BIN):$$PATH" node_modules/.bin/biome check --error-on-warnings
 
 serve: book ## build the site and serve it at localhost
 	$(BIN)/python -m data_scripts.serve --port $(PORT)

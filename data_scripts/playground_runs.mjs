@@ -78,13 +78,14 @@ async function presets() {
         seen.added[step] = look.added;
         seen.spread[step] = look.spread;
       }
-      (answers[key] ??= {})[seed] = seen;
+      answers[key] ??= {};
+      answers[key][seed] = seen;
       process.stderr.write(`${key}, seed ${seed}: ${JSON.stringify(seen.gain)} ${seen.ended}\n`);
     }
   }
   return answers;
 }
 
-const rounded = (key, value) => (typeof value === "number" ? Number(value.toPrecision(4)) : value);
+const rounded = (_key, value) => (typeof value === "number" ? Number(value.toPrecision(4)) : value);
 const answer = await { speed, presets }[task]();
 process.stdout.write(`${JSON.stringify(answer, rounded, 1)}\n`);

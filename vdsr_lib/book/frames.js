@@ -1,16 +1,16 @@
 // Sets up every drawing with sliders or buttons that is not set up yet, so it may stand on a page any number of times.
-document.querySelectorAll(".vdsr-frames:not([data-ready])").forEach(function (root) {
+for (const root of document.querySelectorAll(".vdsr-frames:not([data-ready])")) {
   root.dataset.ready = "1";
-  var data = JSON.parse(root.querySelector("script").textContent);
-  var img = root.querySelector("img");
-  var out = root.querySelector("output");
-  var first = img.getAttribute("src");
-  var choices = Array.prototype.slice.call(root.querySelectorAll(".slider, fieldset"));
-  function show() {
-    var k = 0;
-    choices.forEach(function (choice, i) {
-      var slider = choice.querySelector("input[type=range]");
-      var at = Number((slider || choice.querySelector("input:checked")).value);
+  const data = JSON.parse(root.querySelector("script").textContent);
+  const img = root.querySelector("img");
+  const out = root.querySelector("output");
+  const first = img.getAttribute("src");
+  const choices = [...root.querySelectorAll(".slider, fieldset")];
+  const show = () => {
+    let k = 0;
+    choices.forEach((choice, i) => {
+      const slider = choice.querySelector("input[type=range]");
+      const at = Number((slider || choice.querySelector("input:checked")).value);
       k = k * data.words[i].length + at;
       if (!slider) return;
       slider.setAttribute("aria-valuetext", data.words[i][at]);
@@ -19,9 +19,7 @@ document.querySelectorAll(".vdsr-frames:not([data-ready])").forEach(function (ro
     img.src = data.frames[k] || first;
     img.alt = data.alts[k];
     out.textContent = data.alts[k];
-  }
-  choices.forEach(function (choice) {
-    choice.addEventListener("input", show);
-  });
+  };
+  for (const choice of choices) choice.addEventListener("input", show);
   show();
-});
+}

@@ -8,7 +8,7 @@ const TOP = 10;
 const BOTTOM = 30;
 
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
-const escape = (words) => words.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+const asMarkup = (words) => words.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
 const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 /** 10ᵏ as a tick says it. */
@@ -94,7 +94,7 @@ export function drawCurves(svg, curves, y, last, floor) {
   if (floor) {
     parts.push(
       `<path class="floor" d="M${at(LEFT, up(y, floor.value))}H${WIDTH - RIGHT}"/>` +
-        `<text class="floor-name" x="${WIDTH - RIGHT - 4}" y="${up(y, floor.value) + 14}" text-anchor="end">${escape(floor.label)}</text>`,
+        `<text class="floor-name" x="${WIDTH - RIGHT - 4}" y="${up(y, floor.value) + 14}" text-anchor="end">${asMarkup(floor.label)}</text>`,
     );
   }
   for (const { points, look, ended } of [...curves].reverse()) {
