@@ -7,7 +7,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const fetchAll = () => {
       kinds.forEach((kind) => root.removeEventListener(kind, fetchAll));
       const { frames } = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
-      const at = Math.max(0, frames.indexOf(null));  // the one that the page shows
+      const at = Math.max(0, frames.indexOf(null)); // the one that the page shows
       const near = frames.map((_, k) => k).sort((a, b) => Math.abs(a - at) - Math.abs(b - at));
       root.ahead = near.filter((k) => frames[k]).map((k) => Object.assign(new Image(), { src: frames[k] }));
     };
