@@ -27,8 +27,8 @@ from typing import Any
 
 from ..errors import DataError, InputError
 from ..files import write_text
+from .exercises import PREFIX, WrongAnswer, current
 
-CHECK = "check_"
 # What an exercise can be: right, wrong with a hint, not filled in, stopped by an error or a limit, or not in the file.
 RIGHT, WRONG, ERROR, LIMIT, MISSING = "right", "wrong", "error", "limit", "missing"
 # How long the child may take beside its exercises: to start, and to run the cells that they need.
@@ -77,10 +77,18 @@ def code_cells(notebook: Path) -> list[str]:
 
 
 def _checks(tree: ast.Module) -> list[tuple[str, ast.expr]]:
-    """The calls `exercises.check_06b(answer)` of a cell: the exercise and what is handed over."""
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and len(node.args) == 1]
-    named = [(c, c.func.attr) for c in calls if isinstance(c.func, ast.Attribute) and c.func.attr.startswith(CHECK)]
-    return [(name.removeprefix(CHECK), call.args[0]) for call, name in named]
+    """The calls `exercises.check_clip(answer)` of a cell: the exercise, and what is handed over.
+
+    A notebook of before has an older name for the same check.
+    """
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and len(node.args) == 1 and isinstance(node.func, ast.Attribute):
+            try:
+                found.append((current(node.func.attr).removeprefix(PREFIX), node.args[0]))
+            except KeyError:  # not a check
+                continue
+    return found
 
 
 def _defined(tree: ast.Module) -> set[str]:
@@ -178,17 +186,17 @@ def _child(notebook: Path, limits: Limits) -> None:
     from . import exercises
 
     torch.set_num_threads(1)
-    functions = {name: getattr(exercises, name) for name in dir(exercises) if name.startswith(CHECK)}
-    right, wrong = exercises.__name__, exercises.WrongAnswer
+    # Taken before anything of the submission runs, which may put its own in their place.
+    checks = {check.removeprefix(PREFIX): getattr(exercises, check) for check in exercises.PLACES}
+    wrong = WrongAnswer
     trees = []
     for source in code_cells(notebook):
         try:
             trees.append(ast.parse(source))
         except SyntaxError:
             trees.append(ast.Module([], []))
-    given = {name: (tree, value) for tree in trees for name, value in _checks(tree) if CHECK + name in functions}
+    given = {name: (tree, value) for tree in trees for name, value in _checks(tree)}
     _limited(limits)
-    assert right
 
     def task(name: str) -> tuple[str, str]:
         tree, value = given[name]
@@ -197,7 +205,7 @@ def _child(notebook: Path, limits: Limits) -> None:
         try:
             space.run(tree)
             answer = eval(compile(ast.Expression(value), "<handed in>", "eval"), space)
-            functions[CHECK + name](answer)
+            checks[name](answer)
         except wrong as error:
             return WRONG, str(error)
         except MemoryError:
@@ -249,7 +257,8 @@ def _parsed(source: str) -> ast.Module:
 def table(marks: Iterable[Marks]) -> str:
     """The marks as CSV: one row per submission and exercise, then their counts.
 
-    Columns: submission, exercise (as its check names it), outcome, and the hint that a wrong answer gets.
+    Columns: submission, how many are right, the outcome of each exercise (by its check's topic), and the hints that
+    wrong answers got.
     """
     marks = list(marks)
     exercises_seen = sorted({name for m in marks for name in m.outcomes})
