@@ -28,7 +28,7 @@ from vdsr_lib.models import VDSR
 from vdsr_lib.patches import Patches, extract_patches
 from vdsr_lib.training import TrainingConfig, default_fabric, train
 
-from . import playground
+from . import playground, try_it
 from .experiments import Experiment, step_flop, vdsr
 from .reproduce import commit
 
@@ -168,8 +168,9 @@ def main(argv: list[str] | None = None) -> int:
         figures["Playground, depth 6, width 12, batch 8 of 21x21, steps per second"] = speeds["small"]
         figures["Playground, depth 10, width 16, batch 8 of 21x21, steps per second"] = speeds["deep"]
         figures["Playground, depth 12, width 16, batch 16 of 41x41, steps per second"] = speeds["largest"]
+        figures["Try it, VDSR on 256x256 pixels, s of one core"] = round(try_it.speed(), 2)
     except playground.PlaygroundError as error:
-        figures["Playground"] = f"not run here: {error}"
+        figures["Playground and Try it"] = f"not run here: {error}"
     figures |= start_up(arguments.rounds)
     width = max(map(len, figures))
     for name, value in figures.items():

@@ -54,8 +54,8 @@ def lay_out(folder: Path) -> None:
     (folder / "pictures.json").write_text(json.dumps(content), encoding="utf-8")
 
 
-def run(task: str) -> dict[str, Any]:
-    """Run the page's own modules in Node: `"speed"` gives steps a second, `"presets"` what the presets do.
+def in_node(script: Path, *words: str) -> Any:
+    """What a script answers as JSON, run in Node with npm's packages.
 
     Errors: `PlaygroundError` without Node, without npm's packages, or when the script fails.
     """
@@ -64,12 +64,20 @@ def run(task: str) -> dict[str, Any]:
         raise PlaygroundError("there is no Node; it comes with the extra `book`")
     if not (ROOT / "node_modules" / "onnxruntime-web").exists():
         raise PlaygroundError("node_modules/onnxruntime-web is missing: `make book` fetches it")
+    done = subprocess.run([node, str(script), *words], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise PlaygroundError(f"{script.name} {' '.join(words)} ended with {done.returncode}")
+    return json.loads(done.stdout)
+
+
+def run(task: str) -> dict[str, Any]:
+    """Run the page's own modules in Node: `"speed"` gives steps a second, `"presets"` what the presets do.
+
+    Errors: see `in_node`.
+    """
     with tempfile.TemporaryDirectory() as folder:
         lay_out(Path(folder))
-        done = subprocess.run([node, str(RUNS), folder, task], stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise PlaygroundError(f"{RUNS.name} {task} ended with {done.returncode}")
-    return json.loads(done.stdout)
+        return in_node(RUNS, folder, task)
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ import copy
 import gzip
 import hashlib
 import json
+import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +30,7 @@ from vdsr_lib.models import SRCNN, VDSR
 from vdsr_lib.resize import imresize
 from vdsr_lib.upscaling import reach, upscale
 
+from . import playground
 from .notebooks import BUILD
 
 Network = VDSR | SRCNN
@@ -46,6 +48,7 @@ SAMPLES = [
 SHRINK = 3
 # What a browser fetches to compute on the processor, from the folder `ort`.
 RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+SPEED = Path(__file__).with_name("try_it_speed.mjs")
 # A browser's answer to this small picture is compared with torch's before it computes anything else.
 CHECK_SIZE = 12
 
@@ -111,6 +114,17 @@ def exported(network: nn.Module) -> bytes:
 def shipped() -> dict[str, VDSR | SRCNN]:
     """Those of `NETWORKS` whose weights ship with the library, by the words on the page."""
     return {label: pretrained.load(name) for label, name in NETWORKS.items() if name in pretrained.shipped()}
+
+
+def speed() -> float:
+    """Seconds of one core that the page's runtime takes for VDSR on 256 × 256 pixels, in Node.
+
+    Errors: see `playground.in_node`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.onnx"
+        path.write_bytes(exported(shipped()["VDSR"]))
+        return playground.in_node(SPEED, str(path))
 
 
 def lay_out(folder: Path, networks: Mapping[str, VDSR | SRCNN] | None = None) -> None:
