@@ -91,7 +91,8 @@ def by_fit(x):
 
 def test_guessed_scale():
     exercises.check_guessed_scale(by_fit)
-    wrong(exercises.check_guessed_scale, lambda x: 3, "12 of 36 are right")
+    wrong(exercises.check_guessed_scale, lambda x: 3, "does not look")
+    wrong(exercises.check_guessed_scale, lambda x: min(by_fit(x), 3), "24 of 36 are right")
 
 
 def test_recorded_scores():
@@ -118,7 +119,10 @@ def nearest(scales):
 
 def test_protocol_of_a_report():
     exercises.check_protocol_of_a_report(nearest((2, 3, 4)))
-    wrong(exercises.check_protocol_of_a_report, lambda r: "authors", "nearest")
+    wrong(exercises.check_protocol_of_a_report, lambda r: "authors", "does not look")
+    wrong(exercises.check_protocol_of_a_report, nearest((4,)), "nearest at ×4 alone")
+    only_rgb = nearest((2, 3, 4))
+    wrong(exercises.check_protocol_of_a_report, lambda r: "rgb" if r[2] > 37 else only_rgb(r), "take the nearest")
     wrong(exercises.check_protocol_of_a_report, lambda r: "mine", "a key of PROTOCOLS")
 
 
@@ -133,6 +137,12 @@ def test_distance_in_seeds():
     wrong(exercises.check_distance_in_seeds, distance(lambda n: np.sqrt(1 + 1 / n), ddof=0), "ddof=1")
     wrong(exercises.check_distance_in_seeds, lambda p, s: 0.0, "wanted")
 
+    def in_float32(paper, seeds):
+        s = torch.tensor(seeds, dtype=torch.float32)
+        return (s.mean() - paper) / (s.std() * (1 + 1 / len(s)) ** 0.5)
+
+    exercises.check_distance_in_seeds(in_float32)
+
 
 def interval(paired=True, level=0.95, center=0.0):
     def function(ours, theirs):
@@ -145,12 +155,6 @@ def interval(paired=True, level=0.95, center=0.0):
         return tuple(center + np.quantile(means, [0.5 - level / 2, 0.5 + level / 2]))
 
     return function
-
-    def in_float32(paper, seeds):
-        s = torch.tensor(seeds, dtype=torch.float32)
-        return (s.mean() - paper) / (s.std() * (1 + 1 / len(s)) ** 0.5)
-
-    exercises.check_distance_in_seeds(in_float32)
 
 
 def test_bootstrap_interval():

@@ -66,13 +66,13 @@ def test_orthogonal_step():
     wrong(exercises.check_orthogonal_step, lambda g: 2 * polar(g), "spectral norm is 2.000")
     wrong(exercises.check_orthogonal_step, lambda g: 0.5 * polar(g), "is possible")
     wrong(exercises.check_orthogonal_step, lambda g: np.linalg.svd(g)[0], "full_matrices")
+    wrong(exercises.check_orthogonal_step, lambda g: np.linalg.svd(g)[0] @ np.linalg.svd(g)[2], "full_matrices=False")
 
 
 def shuffled(features, scale, axes=(0, 3, 1, 4, 2)):
     n, _, h, w = features.shape
     blocks = features.reshape(n, scale, scale, h, w)
     return blocks.transpose(axes).reshape(n, 1, h * scale, w * scale)
-    wrong(exercises.check_orthogonal_step, lambda g: np.linalg.svd(g)[0] @ np.linalg.svd(g)[2], "full_matrices=False")
 
 
 def test_pixel_shuffle():

@@ -236,7 +236,7 @@ def test_twin():
 
 def test_depth_for_field():
     exercises.check_depth_for_field(50)
-    for wrong, hint in ((49, "99 pixels"), (100, "adds 2"), (49.5, "adds 2")):
+    for wrong, hint in ((49, "99 pixels"), (100, "two, not one"), (49.5, "adds 2")):
         with pytest.raises(WrongAnswer, match=hint):
             exercises.check_depth_for_field(wrong)
 

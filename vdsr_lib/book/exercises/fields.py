@@ -18,6 +18,10 @@ def check_depth_for_field(answer: int) -> str:
     depth = as_number(answer)
     if depth == 49:
         raise WrongAnswer("49 layers see 99 pixels: the first pixel is there before any layer.")
+    if depth in (99, 100):
+        raise WrongAnswer("a layer adds a pixel on either side, so two, not one.")
+    if depth in (33, 34):
+        raise WrongAnswer("neighbouring windows overlap: a further layer does not add the 3 pixels of its kernel.")
     if depth != 50:
         raise WrongAnswer("each layer of 3×3 adds 2 pixels to the 1 that you start from.")
     return ""

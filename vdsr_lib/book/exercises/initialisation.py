@@ -59,7 +59,9 @@ def check_fan_out_energy(answer: float) -> str:
     factor = as_number(answer)
     if abs(factor - 8) < 0.1:
         raise WrongAnswer("that is the factor of its size. Its energy is the square.")
-    if abs(factor - 64) > 0.5:
+    if abs(factor - 1 / 64) < 1e-3:
+        raise WrongAnswer("the other way round: the fan-out is the smaller number, so its variance is the larger one.")
+    if abs(factor - 64) > 0.05:
         raise WrongAnswer("the fan-in is 9·64, the fan-out 9·1. The variance is 2 over the one or the other.")
     return "A prediction eight times as large, before anything is learnt."
 
@@ -79,15 +81,20 @@ def check_levelled_network(answer: Callable[[Any, Any], Any]) -> str:
     SRCNN_INIT.apply_(network, generator)
     x = torch.rand(1, 1, 15, 15, generator=generator)
     before = [conv.weight.detach().clone() for conv in convolutions(network)]
+    first = float(measure(network, x, x).signal[0])
     function(network, x)
+    if all(torch.equal(conv.weight, old) for conv, old in zip(convolutions(network), before, strict=True)):
+        raise WrongAnswer("no weight has changed. Scale them where they are, as in `conv.weight *= 2`.")
     energy = measure(network, x, x).signal
     if not np.isfinite(energy).all():
         raise WrongAnswer("some outputs are not finite any more. Is a layer divided by zero?")
+    if abs(energy[0] * first - 1) < 0.02 < abs(energy[0] - 1):
+        raise WrongAnswer("weights scale sizes, and energy is a size squared: divide by its root.")
     if not np.allclose(energy, 1, rtol=0.02):
         worst = int(np.argmax(np.abs(np.log(energy))))
         raise WrongAnswer(
             f"layer {worst + 1} has energy {energy[worst]:.3g}, wanted 1. Go from the first layer to "
-            "the last: what a layer gets depends on those before it. Divide by the root."
+            "the last: what a layer gets depends on those before it."
         )
     for conv, old in zip(convolutions(network), before, strict=True):
         ratio = conv.weight.detach() / old

@@ -69,15 +69,17 @@ def check_residual_loss(answer: Callable[[np.ndarray, np.ndarray], tuple[float, 
 def check_stable_rate(answer: Callable[[int, float], float]) -> str:
     """The largest stable rate, without momentum, of a chain of D equal gains whose product is ρ: `rate(depth, rho)`."""
     function = as_function(answer)
-    for depth, rho in ((1, 0.3), (2, 0.5), (10, 1.0), (10, 0.1), (20, 0.05)):
+    for depth, rho in ((10, 0.1), (20, 0.05), (2, 0.5), (10, 1.0), (1, 0.3)):
         wanted = 2 / (depth * rho ** (2 - 2 / depth))
         got = as_number(function(depth, rho))
         if abs(got / wanted - 1) > 1e-6:
             hint = ""
             if abs(got / wanted - 0.5) < 1e-6:
                 hint = " The limit is 2/λ, not 1/λ."
-            elif abs(got * depth / wanted - 1) < 1e-6:
-                hint = " Move all D gains at once: their slopes add up."
+            elif abs(got / depth / wanted - 1) < 1e-6:
+                hint = " Move all D gains at once: their squared slopes add up."
+            elif abs(got * depth * rho**2 / 2 - 1) < 1e-6:
+                hint = " The slope at one gain is the product of the others, ρ^(1 − 1/D), not ρ."
             raise WrongAnswer(f"for depth {depth} and ρ = {rho} it gives {got:.4g}, wanted {wanted:.4g}.{hint}")
     return "A small target allows a large step."
 

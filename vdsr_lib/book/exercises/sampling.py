@@ -102,14 +102,20 @@ def check_guessed_scale(answer: Callable[[np.ndarray], int]) -> str:
     from ...images import luma
 
     function = as_function(answer)
-    missed = []
+    missed: list[str] = []
+    said: list[float] = []
     for name in ("astronaut", "camera", "chelsea", "coffee"):
         for top, left in ((30, 30), (60, 130), (30, 200)):
             y = luma(getattr(data, name)())[top : top + 240, left : left + 240]
             for scale in (2, 3, 4):
                 got = as_number(function(degrade(y, scale).interpolated))
+                if got not in (2, 3, 4):
+                    raise WrongAnswer(f"2, 3 or 4 is wanted, got {got:g} for {name} at ×{scale}.")
+                said.append(got)
                 if got != scale:
                     missed.append(f"{name} at ×{scale} taken for ×{got:g}")
+    if len(set(said)) == 1:
+        raise WrongAnswer(f"it says {said[0]:g} of every picture, so it does not look.")
     if len(missed) > 1:
         raise WrongAnswer(
             f"{36 - len(missed)} of 36 are right; one may be wrong. The first miss: {missed[0]}. "

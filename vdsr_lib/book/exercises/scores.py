@@ -167,15 +167,25 @@ def check_protocol_of_a_report(answer: Callable[[Mapping[int, float]], str]) -> 
     from ...evaluation import PROTOCOLS
 
     function = as_function(answer)
+    means = {}
     for name in PROTOCOLS:
         record = runs.load_run(f"slip-authors-{name}")
-        reported = {s: round(record.mean("Set5", s), 2) for s in (2, 3, 4)}
-        got = answered(function(dict(reported)))
+        means[name] = {s: record.mean("Set5", s) for s in (2, 3, 4)}
+    reports = {name: {s: round(mean, 2) for s, mean in of.items()} for name, of in means.items()}
+    found = {name: answered(function(dict(reported))) for name, reported in reports.items()}
+    for got in found.values():
         if got not in PROTOCOLS:
             raise WrongAnswer(f"a key of PROTOCOLS is wanted, got {got!r}.")
-        if got != name:
-            raise WrongAnswer(
-                f"for {reported} it says {got!r}. Compare with the mean of each record "
-                "`slip-authors-…` at all three scales, and take the nearest."
-            )
+    if len(set(found.values())) == 1:
+        raise WrongAnswer(f"it says {found['authors']!r} of each report, so it does not look.")
+    for name, reported in reports.items():
+        if found[name] == name:
+            continue
+        told = f"for {reported} it says {found[name]!r}"
+        for s, value in reported.items():
+            if found[name] == min(means, key=lambda n: abs(means[n][s] - value)):
+                raise WrongAnswer(f"{told}, which is the nearest at ×{s} alone. Use all three scales.")
+        raise WrongAnswer(
+            f"{told}. Compare with the mean of each record `slip-authors-…` at all three scales, and take the nearest."
+        )
     return "Three numbers tell what one does not."

@@ -62,21 +62,38 @@ def check_ista(answer: Callable[[np.ndarray, np.ndarray, float, int], np.ndarray
         atoms = rng.normal(size=(12, 9))
         atoms /= np.linalg.norm(atoms, 2)  # so that a step of length 1 is safe
         patch = rng.normal(size=9)
-        for steps in (1, 2, 200):
-            wanted = np.zeros(12)
-            for _ in range(steps):
-                u = wanted + atoms @ (patch - wanted @ atoms)
-                wanted = np.sign(u) * np.maximum(np.abs(u) - 0.1, 0)
+        for steps in (2, 1, 200):
+            wanted = _ista(atoms, patch, 0.1, steps)
             got = np.asarray(answered(function(atoms.copy(), patch.copy(), 0.1, steps)), dtype=float)
             if got.shape != wanted.shape:
                 raise WrongAnswer(f"the code of 12 atoms has 12 numbers, got shape {got.shape}.")
-            if not np.allclose(got, wanted, atol=1e-9):
-                raise WrongAnswer(
-                    f"after {steps} step{'s' * (steps > 1)} it is off by up to "
-                    f"{np.abs(got - wanted).max():.2g}. A step: add atoms @ (patch − code @ atoms), then "
-                    "take the soft threshold."
-                )
+            if np.allclose(got, wanted, atol=1e-9):
+                continue
+            for slip, hint in (
+                ({"shrinks": False}, "the soft threshold is missing: without it no number becomes zero."),
+                ({"keeps": False}, "each step begins anew: add the inner products to the code of the step before."),
+                ({"explains": False}, "take the inner products with what is left, patch − code @ atoms."),
+            ):
+                if steps > 1 and np.allclose(got, _ista(atoms, patch, 0.1, steps, **slip), atol=1e-9):
+                    raise WrongAnswer(hint)
+            raise WrongAnswer(
+                f"after {steps} step{'s' * (steps > 1)} it is off by up to "
+                f"{np.abs(got - wanted).max():.2g}. A step: add atoms @ (patch − code @ atoms), then "
+                "take the soft threshold."
+            )
     return "One step is a convolution and a ReLU. Many steps are a deep network."
+
+
+def _ista(
+    atoms: np.ndarray, patch: np.ndarray, weight: float, steps: int, *,
+    shrinks: bool = True, keeps: bool = True, explains: bool = True,
+) -> np.ndarray:  # fmt: skip
+    """The code after some steps, and what the usual slips make of it."""
+    code = np.zeros(len(atoms))
+    for _ in range(steps):
+        u = (code if keeps else 0) + atoms @ (patch - (code @ atoms if explains else 0))
+        code = np.sign(u) * np.maximum(np.abs(u) - (weight if shrinks else 0), 0)
+    return code
 
 
 @exercise

@@ -15,6 +15,10 @@ def check_largest_change(answer: float) -> str:
     value = as_number(answer)
     if abs(value / 1e-4 - 1) < 0.01:
         raise WrongAnswer("that holds for a plain step. Momentum adds up the steps before: 1 + 0.9 + 0.81 + …")
+    if abs(value / 1.9e-4 - 1) < 0.01:
+        raise WrongAnswer("that counts one step before. All earlier steps still act, each a little less.")
+    if any(abs(value / (1e-3 / rate) - 1) < 0.01 for rate in (0.1, 0.01, 0.001)):
+        raise WrongAnswer("the step is γ times the clipped gradient, which is θ/γ at the most: γ falls out.")
     if abs(value / 1e-3 - 1) > 0.01:
         raise WrongAnswer("sum the series 1 + μ + μ² + …, and mind that γ falls out.")
     return "About a sixtieth of the spread of a fresh weight, √(2/576)."
