@@ -88,6 +88,30 @@ def score_by_depth(
     return figure
 
 
+@drawn
+def score_by_time(points: Mapping[str, tuple[float, float]], *, xlabel: str, ylabel: str) -> BookFigure:
+    """Quality against time, one point a method.
+
+    Args:
+        points: `(seconds, score)` by label; seconds > 0.
+        xlabel, ylabel: with units.
+
+    Paper: figure 1. Chapter: 8.
+    """
+    figure, axes = new_figure(height=3.2)
+    ax: Axes = axes[0, 0]
+    for (label, (seconds, score)), mark, color in zip(points.items(), MARKS, colors_of(points), strict=False):
+        ax.plot([seconds], [score], mark, color=color, markersize=9, label=label)
+    ax.set_xscale("log")
+    ax.margins(0.12)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, borderaxespad=0.3, columnspacing=1.2)
+    figure.alt = f"{ylabel} against {xlabel}. " + "; ".join(
+        f"{label}: {score:.2f} in {seconds:.2g}" for label, (seconds, score) in points.items()
+    )
+    return figure
+
+
 # How a row of the ledger stands: its colour, and the colour of the number on it.
 _STATES = {
     "reproduced": ("blue", "white"),
