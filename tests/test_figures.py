@@ -38,6 +38,8 @@ FIGURES = {
     "growth_laws": lambda: figures.growth_laws([4, 8], {"line": [1, 2], "points": [1, 2]}, measured="points"),
     "chain_energies": lambda: figures.chain_energies(FLOW, FLOW),
     "score_by_depth": lambda: figures.score_by_depth({"He": ([2, 8], [26.5, 28.6])}, {"bicubic": 27.9}),
+    "score_by_time": lambda: figures.score_by_time({"a": (1e-3, 30.0), "b": (1, 31.0)}, xlabel="s", ylabel="dB"),
+    "network_drawing": lambda: figures.network_drawing(depth=5, width=8),
     "learning_curves": lambda: figures.learning_curves({"step": RUNS, "second": RUNS}, {"bicubic": 24.0}),
     "paper_against_here": lambda: figures.paper_against_here({"a": [(30.0, 30.0), (31.0, 29.0)]}, low=25, unit="dB"),
     "gain_map": lambda: figures.gain_map({"here": np.eye(2)}, ["×2", "×3"], ["{2}", "{3}"], "dB"),

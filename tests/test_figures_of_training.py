@@ -7,6 +7,8 @@ from matplotlib import colors
 from vdsr_lib.analysis.gradient_flow import Flow
 from vdsr_lib.book import figures
 from vdsr_lib.book.figures import learning, style
+from vdsr_lib.errors import InputError
+from vdsr_lib.models import VDSR, count_parameters
 
 
 def flow(signal, depth=5):
@@ -110,3 +112,25 @@ def test_filter_mosaic_keeps_every_filter_whole_and_zero_white():
     red, _, blue = mosaic[2, 10].astype(int)
     assert blue > red + 50, "less is blue, and each filter has its own range"
     assert (mosaic[3] == 170).all(), "a line between two rows"
+
+
+def test_the_network_is_drawn_with_its_shapes_weights_and_fields():
+    figure = figures.network_drawing(depth=6, width=8)
+    words = [text.get_text() for text in figure.axes[0].texts]
+    assert words.count("8 × H × W") == 2
+    assert words.count("1 × H × W") == 1
+    assert any("layers 2 to 5\n3 × 3, 8 → 8, ReLU" in w for w in words)
+    weights, _ = count_parameters(VDSR(6, 8))
+    assert f"{weights:,}" in words
+    assert [w for w in words if w in ("3", "11", "13")] == ["3", "11", "13", "13"]
+    assert f"{weights:,} weights" in figure.alt
+    with pytest.raises(InputError, match="at least 3 layers"):
+        figures.network_drawing(depth=2, width=8)
+
+
+def test_quality_stands_against_time():
+    figure = figures.score_by_time({"bicubic": (1e-3, 30.0), "VDSR": (0.5, 33.0)}, xlabel="seconds", ylabel="PSNR (dB)")
+    (axes,) = figure.axes
+    assert axes.get_xscale() == "log"
+    assert [tuple(float(v[0]) for v in line.get_data()) for line in axes.lines] == [(1e-3, 30.0), (0.5, 33.0)]
+    assert figure.alt.endswith("bicubic: 30.00 in 0.001; VDSR: 33.00 in 0.5")

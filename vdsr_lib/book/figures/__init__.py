@@ -18,6 +18,7 @@ from .learning import (
     run_curves,
     table1_curves,
 )
+from .networks import network_drawing
 from .pixels import Mosaic, colored_picture, filter_mosaic, framed_picture, signed_picture
 from .results import (
     differences,
@@ -28,6 +29,7 @@ from .results import (
     quality_bars,
     roofline,
     score_by_depth,
+    score_by_time,
     slip_costs,
 )
 from .sampling import bicubic_weights, cubic_kernels, power_ratio, spectra
@@ -56,6 +58,7 @@ __all__ = [
     "layer_cone",
     "learning_curves",
     "ledger_states",
+    "network_drawing",
     "paper_against_here",
     "parabola_steps",
     "power_ratio",
@@ -68,6 +71,7 @@ __all__ = [
     "roofline",
     "run_curves",
     "score_by_depth",
+    "score_by_time",
     "signed_picture",
     "slip_costs",
     "spectra",
