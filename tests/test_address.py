@@ -7,9 +7,9 @@ import subprocess
 import pytest
 import yaml
 
-from data_scripts import address, notebooks, setup_cell
-from data_scripts.address import Address
-from data_scripts.notebooks import ROOT
+from data_scripts import ROOT
+from data_scripts.site import address, notebooks, setup_cell
+from data_scripts.site.address import Address
 from vdsr_lib import __version__
 from vdsr_lib.errors import InputError
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from data_scripts import book, notebooks, plain_notebooks
+from data_scripts.site import book, notebooks, plain_notebooks
 
 PAGES = [
     "01_task",

@@ -27,7 +27,7 @@ def broken(result: subprocess.CompletedProcess[str]) -> list[str]:
 def test_every_contract_is_kept():
     result = lint(ROOT)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert result.stdout.count(" KEPT") >= 14
+    assert result.stdout.count(" KEPT") >= 15
 
 
 SLIPS = {
@@ -43,9 +43,10 @@ SLIPS = {
     "book/display": ("from .claims import claim", "The book's wing"),
     "book/exercises/steps": ("from .scores import check_psnr", "Exercises: each topic"),
     "book/figures/fields": ("from .pixels import Mosaic", "Figures: each subject"),
-    "resize": ("from data_scripts import ledger", "Data flows one way"),
+    "resize": ("from data_scripts.run import ledger", "Data flows one way"),
     "book/interactive": ("from .. import metrics", "Interaction computes nothing itself"),
     "pretrained": ("import pickle", "Nothing unpickles"),
+    "data_scripts/run/ledger": ("from ..site import readme", "Data scripts: pages are made from data"),
     "errors": ("from . import cli", "Rooms: each imports only from the floors below"),
 }
 
@@ -58,7 +59,8 @@ def slipped(tmp_path_factory) -> list[str]:
     for package in ("vdsr_lib", "data_scripts"):
         shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("*.json", "*.safetensors"))
     for module, (line, _) in SLIPS.items():
-        with open(copy / "vdsr_lib" / f"{module}.py", "a", encoding="utf-8") as file:
+        home = copy if module.startswith("data_scripts") else copy / "vdsr_lib"
+        with open(home / f"{module}.py", "a", encoding="utf-8") as file:
             file.write(f"\n{line}\n")
     return broken(lint(copy))
 
@@ -68,12 +70,22 @@ def test_each_contract_breaks_when_it_should(slipped, module):
     assert any(name.startswith(SLIPS[module][1]) for name in slipped), slipped
 
 
-@pytest.mark.parametrize("wing", ["", "book", "book/exercises", "book/figures", "training"])
+@pytest.mark.parametrize(
+    "wing",
+    [
+        "vdsr_lib",
+        "vdsr_lib/book",
+        "vdsr_lib/book/exercises",
+        "vdsr_lib/book/figures",
+        "vdsr_lib/training",
+        "data_scripts",
+    ],
+)
 def test_a_new_module_must_be_given_a_room(tmp_path, wing):
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     for package in ("vdsr_lib", "data_scripts"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("*.json", "*.safetensors"))
-    (tmp_path / "vdsr_lib" / wing / "attic.py").touch()
+    (tmp_path / wing / "attic.py").touch()
     result = lint(tmp_path)
     assert result.returncode != 0
     assert "attic" in result.stdout

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage import data as pictures
 
-from data_scripts import authors_record
+from data_scripts.run import authors_record
 from vdsr_lib import datasets, evaluation, pretrained, runs
 from vdsr_lib.errors import DataError
 from vdsr_lib.models import VDSR

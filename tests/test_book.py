@@ -12,8 +12,8 @@ from threading import Thread
 import nbformat
 import pytest
 
-from data_scripts import book, myst, notebooks, paper_map, serve
-from data_scripts.notebooks import NotebookError, Run, differences
+from data_scripts.site import book, myst, notebooks, paper_map, serve
+from data_scripts.site.notebooks import NotebookError, Run, differences
 
 sys.path.insert(0, str(notebooks.BOOK / "_ext"))  # as Sphinx does
 ext = importlib.import_module("vdsr_ext")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from data_scripts import card, experiments, reproduce
+from data_scripts.run import card, experiments, reproduce
 from vdsr_lib import pretrained, runs
 from vdsr_lib.errors import InputError
 from vdsr_lib.models import VDSR

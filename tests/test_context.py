@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from data_scripts import context
+from data_scripts.run import context
 from vdsr_lib.evaluation import predict_luma
 from vdsr_lib.models import VDSR
 

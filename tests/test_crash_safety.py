@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from data_scripts import reproduce
-from data_scripts.experiments import get_experiment, miniature
+from data_scripts.run import reproduce
+from data_scripts.run.experiments import get_experiment, miniature
 from vdsr_lib import runs
 from vdsr_lib.files import clear_temporary_files, write_atomically
 
@@ -23,8 +23,8 @@ HARNESS = textwrap.dedent(
     from pathlib import Path
     import torch
     torch.set_num_threads(1)
-    from data_scripts import reproduce
-    from data_scripts.experiments import get_experiment, miniature
+    from data_scripts.run import reproduce
+    from data_scripts.run.experiments import get_experiment, miniature
 
     experiment = miniature(get_experiment("table1-field-residual-lr0.1"))
     reproduce.prepare(experiment)

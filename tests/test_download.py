@@ -7,7 +7,7 @@ import sys
 import pytest
 from test_datasets import CONTENT, _files, server  # noqa: F401
 
-from data_scripts import download
+from data_scripts.run import download
 from vdsr_lib import datasets
 from vdsr_lib.errors import DataError
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from data_scripts.experiments import EXPERIMENTS
+from data_scripts.run.experiments import EXPERIMENTS
 from vdsr_lib import datasets
 
 # Sections 3.2 and 5.2: what every run by the paper's own recipe has.

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from data_scripts import notebooks
+from data_scripts.site import notebooks
 
 PAGES = ["01_task", "01b_score", "02_receptive_field", "03_srcnn", "04_going_deep", "05_residual_learning"]
 # Indices, functions, operators and layout: they are no quantities, or explained by what stands beside them.

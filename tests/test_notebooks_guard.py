@@ -13,7 +13,7 @@ import nbformat
 import pytest
 from packaging.requirements import Requirement
 
-from data_scripts import book, myst, notebooks, readme, setup_cell
+from data_scripts.site import book, myst, notebooks, readme, setup_cell
 
 NOTEBOOKS = list(map(notebooks.name_of, notebooks.find()))
 

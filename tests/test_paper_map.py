@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from data_scripts import book, notebooks, paper_map
-from data_scripts.paper_map import ITEMS, Item, Thing, chapter_numbers, paper_parts, read_docstring
+from data_scripts.site import book, notebooks, paper_map
+from data_scripts.site.paper_map import ITEMS, Item, Thing, chapter_numbers, paper_parts, read_docstring
 from vdsr_lib.errors import InputError
 
 ON_THE_MAP = {thing.name for item in ITEMS for thing in paper_map.code_of(item)}

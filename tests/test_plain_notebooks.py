@@ -8,8 +8,8 @@ import nbformat
 import pytest
 from markdown_it import MarkdownIt
 
-from data_scripts import book, notebooks, plain_notebooks, setup_cell
-from data_scripts.plain_notebooks import citations, plain_text, references, without_claims, without_unused
+from data_scripts.site import book, notebooks, plain_notebooks, setup_cell
+from data_scripts.site.plain_notebooks import citations, plain_text, references, without_claims, without_unused
 from vdsr_lib.errors import InputError
 
 NOTEBOOKS = list(map(notebooks.name_of, notebooks.find()))

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from skimage import data
 
-from data_scripts import plain_notebooks, playground
-from data_scripts.notebooks import BOOK
+from data_scripts.run import playground
+from data_scripts.site import plain_notebooks
+from data_scripts.site.notebooks import BOOK
 from vdsr_lib.degradation import degrade, modcrop
 from vdsr_lib.images import luma, to_uint8
 from vdsr_lib.metrics import psnr, shave

@@ -2,7 +2,7 @@
 
 import pytest
 
-from data_scripts import prose
+from data_scripts.site import prose
 
 
 @pytest.mark.parametrize(

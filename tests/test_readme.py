@@ -2,7 +2,8 @@
 
 import pytest
 
-from data_scripts import ledger, readme
+from data_scripts.run import ledger
+from data_scripts.site import readme
 from vdsr_lib.errors import DataError
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from data_scripts import fractional
+from data_scripts.run import fractional
 from vdsr_lib import pretrained, runs
 from vdsr_lib.degradation import degrade, degrade_real
 from vdsr_lib.errors import InputError, WeightsError

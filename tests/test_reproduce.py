@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import pytest
 
-from data_scripts import experiments, ledger, reproduce
+from data_scripts import ROOT
+from data_scripts.run import experiments, ledger, reproduce
 from vdsr_lib import pretrained, runs
 from vdsr_lib.errors import InputError
 from vdsr_lib.models import SRCNN
@@ -136,7 +137,7 @@ def test_a_run_asked_to_stop_leaves_a_partial_record_and_goes_on(tmp_path):
     name = "table1-residual-lr0.1"
     code = (
         "from dataclasses import replace\n"
-        "from data_scripts import experiments as e, reproduce as r\n"
+        "from data_scripts.run import experiments as e, reproduce as r\n"
         "from pathlib import Path\n"
         f"x = e.miniature(e.get_experiment({name!r}))\n"
         "x = replace(x, config=replace(x.config, steps=4000))\n"
@@ -144,7 +145,7 @@ def test_a_run_asked_to_stop_leaves_a_partial_record_and_goes_on(tmp_path):
         "f = r.Folders(*(p / part for part in ('runs', 'weights', 'kept', 'checkpoints')))\n"
         "r.run(x, f, progress=False, checkpoint_seconds=0.1)\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=reproduce.REPOSITORY, env={**os.environ})
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env={**os.environ})
     checkpoint = folders(tmp_path).checkpoint(name)
     deadline = time.monotonic() + 90
     while not checkpoint.exists() and time.monotonic() < deadline:

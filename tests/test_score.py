@@ -2,8 +2,8 @@
 
 import pytest
 
-from data_scripts import reproduce, score
-from data_scripts.experiments import get_experiment, miniature
+from data_scripts.run import reproduce, score
+from data_scripts.run.experiments import get_experiment, miniature
 from vdsr_lib import datasets, evaluation, pretrained, runs
 
 NAME = "table1-field-residual-lr0.1"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from data_scripts import slips
+from data_scripts.run import slips
 from vdsr_lib import datasets, runs
 from vdsr_lib.errors import DataError, InputError
 from vdsr_lib.evaluation import PROTOCOLS

@@ -10,7 +10,7 @@ import pytest
 from safetensors import safe_open
 from skimage import data as pictures
 
-from data_scripts.reproduce import padded
+from data_scripts.run.reproduce import padded
 from vdsr_lib import pretrained, runs
 from vdsr_lib.ensemble import SelfEnsemble
 from vdsr_lib.evaluation import psnr_real, score

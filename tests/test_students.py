@@ -7,8 +7,8 @@ import re
 import nbformat
 import pytest
 
-from data_scripts import book, notebooks, plain_notebooks, students
-from data_scripts.notebooks import Run
+from data_scripts.site import book, notebooks, plain_notebooks, students
+from data_scripts.site.notebooks import Run
 from vdsr_lib.book import exercises
 from vdsr_lib.book.exercises import WrongAnswer
 from vdsr_lib.errors import InputError

@@ -5,7 +5,7 @@ import pytest
 import torch
 from skimage import data
 
-from data_scripts import training_graphs
+from data_scripts.run import training_graphs
 from vdsr_lib.errors import InputError
 from vdsr_lib.models import VDSR
 from vdsr_lib.patches import extract_patches

@@ -11,8 +11,8 @@ import pytest
 import torch
 from skimage import data
 
-from data_scripts import try_it
-from data_scripts.notebooks import BOOK
+from data_scripts.run import try_it
+from data_scripts.site.notebooks import BOOK
 from vdsr_lib import exporting, pretrained
 from vdsr_lib.images import read_image
 from vdsr_lib.models import VDSR

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-# What `make address` replaces, see data_scripts/address.py.
+# What `make address` replaces, see data_scripts/site/address.py.
 PLACEHOLDER = "https://example.github.io/"
 NOTE = (
     '<p class="address-note">This copy of the book has no public address yet, so its pages offer neither Colab nor the '

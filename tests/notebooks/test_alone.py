@@ -18,7 +18,7 @@ import nbformat
 import pytest
 from packaging.requirements import Requirement
 
-from data_scripts import notebooks, plain_notebooks, setup_cell
+from data_scripts.site import notebooks, plain_notebooks, setup_cell
 
 pytestmark = pytest.mark.slow
 

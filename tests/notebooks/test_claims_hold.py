@@ -2,7 +2,7 @@
 
 import pytest
 
-from data_scripts import notebooks
+from data_scripts.site import notebooks
 
 NOTEBOOKS = list(map(notebooks.name_of, notebooks.find()))
 

@@ -6,7 +6,7 @@ import shutil
 import pytest
 from visiting import serving
 
-from data_scripts import book, serve
+from data_scripts.site import book, serve
 
 
 def find_chromium():

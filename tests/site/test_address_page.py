@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from visiting import Visit
 
-from data_scripts import address, book
-from data_scripts.notebooks import ROOT
+from data_scripts import ROOT
+from data_scripts.site import address, book
 
 pytestmark = pytest.mark.site
 
@@ -52,8 +52,8 @@ def copy(tmp_path_factory):
     shutil.copytree(book.STAGE, root / "_build" / "stage")
     environment = os.environ | {"PYTHONPATH": str(root)}
     for code in (
-        f"from data_scripts import address; assert address.main(['{NEW}']) == 0",
-        "from data_scripts import book; book.render()",
+        f"from data_scripts.site import address; assert address.main(['{NEW}']) == 0",
+        "from data_scripts.site import book; book.render()",
     ):
         subprocess.run([sys.executable, "-c", code], cwd=root, env=environment, check=True)
     return root

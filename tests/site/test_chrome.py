@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from visiting import Visit
 
-from data_scripts import book
+from data_scripts.site import book
 
 pytestmark = pytest.mark.site
 

@@ -5,7 +5,7 @@ import time
 import engines
 import pytest
 
-from data_scripts import book
+from data_scripts.site import book
 
 pytestmark = pytest.mark.site
 

@@ -3,7 +3,7 @@
 import pytest
 from visiting import Visit
 
-from data_scripts import book
+from data_scripts.site import book
 
 pytestmark = pytest.mark.site
 

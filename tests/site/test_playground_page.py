@@ -12,8 +12,8 @@ from PIL import Image
 from skimage import data
 from visiting import Visit
 
-from data_scripts import playground
-from data_scripts.notebooks import ROOT
+from data_scripts import ROOT
+from data_scripts.run import playground
 from vdsr_lib.models import VDSR
 from vdsr_lib.patches import extract_patches
 from vdsr_lib.training import TrainingConfig, batch_indices, default_fabric, train

@@ -7,8 +7,8 @@ import zipfile
 
 import pytest
 
-from data_scripts import book
-from data_scripts import print as printing
+from data_scripts.site import book
+from data_scripts.site import print as printing
 
 pytestmark = [pytest.mark.site, pytest.mark.slow]
 

@@ -9,8 +9,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 import pytest
 from visiting import Visit
 
-from data_scripts import address, book, plain_notebooks
-from data_scripts.notebooks import ROOT
+from data_scripts import ROOT
+from data_scripts.site import address, book, plain_notebooks
 
 pytestmark = pytest.mark.site
 

@@ -19,7 +19,8 @@ from PIL import Image, ImageOps
 from skimage import data
 from visiting import Visit, serving
 
-from data_scripts import book, serve, try_it
+from data_scripts.run import try_it
+from data_scripts.site import book, serve
 from vdsr_lib.images import luma, to_uint8
 from vdsr_lib.metrics import psnr, shave
 from vdsr_lib.models import SRCNN, VDSR

@@ -1,13 +1,13 @@
 // Lets the page's own modules train without a browser: `node playground_runs.mjs FOLDER speed` or `… presets`.
-// FOLDER is where data_scripts/playground.py has laid out graphs and pictures. The answer is JSON.
+// FOLDER is where data_scripts/run/playground.py has laid out graphs and pictures. The answer is JSON.
 
 import fs from "node:fs";
-import { PRESETS } from "../book/_root/playground/presets.js";
-import { Run } from "../book/_root/playground/run.js";
-import { USUAL } from "../book/_root/playground/settings.js";
+import { PRESETS } from "../../book/_root/playground/presets.js";
+import { Run } from "../../book/_root/playground/run.js";
+import { USUAL } from "../../book/_root/playground/settings.js";
 
 const [folder, task] = process.argv.slice(2);
-const dist = new URL("../node_modules/onnxruntime-web/dist/", import.meta.url);
+const dist = new URL("../../node_modules/onnxruntime-web/dist/", import.meta.url);
 const ort = await import(new URL("ort.wasm.min.mjs", dist));
 Object.assign(ort.env.wasm, { numThreads: 1, wasmPaths: dist.href });
 ort.env.logLevel = "error";

@@ -7,7 +7,6 @@ the page hides is folded behind a title. The claims, which only the tests of the
 
 from __future__ import annotations
 
-import argparse
 import ast
 import re
 import textwrap
@@ -25,6 +24,7 @@ from pybtex.database import parse_file
 from vdsr_lib.errors import InputError
 from vdsr_lib.files import write_text
 
+from ..commands import parser_for
 from . import myst, notebooks
 from .address import stored
 from .notebooks import BOOK
@@ -453,9 +453,9 @@ def make(name: str, *, student: bool = False) -> NotebookNode:
     return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
 
 
-def text_of(name: str) -> str:
-    """The plain notebook's file, as it is stored."""
-    return nbformat.writes(make(name)) + "\n"
+def text_of(name: str, *, student: bool = False) -> str:
+    """The file of a plain notebook, or of a student's."""
+    return nbformat.writes(make(name, student=student)) + "\n"
 
 
 def write(folder: Path = OUT) -> list[Path]:
@@ -474,9 +474,7 @@ def write(folder: Path = OUT) -> list[Path]:
 
 def main(argv: list[str] | None = None) -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m data_scripts.plain_notebooks", description=(__doc__ or "").splitlines()[0]
-    )
+    parser = parser_for("plain_notebooks", __doc__)
     parser.add_argument("--out", type=Path, default=OUT, help="folder (default: book/notebooks)")
     for path in write(parser.parse_args(argv).out):
         print(path)

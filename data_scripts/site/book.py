@@ -6,7 +6,6 @@ the site is `_build/html`. With nothing changed, nothing is done again.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import re
@@ -23,8 +22,11 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 
 from vdsr_lib.errors import VdsrError
 
-from . import notebooks, paper_map, plain_notebooks, playground, readme, students, try_it
-from .notebooks import BOOK, BUDGET, BUILD, ROOT, Run, hash_files
+from .. import ROOT
+from ..commands import parser_for
+from ..run import playground, try_it
+from . import notebooks, paper_map, plain_notebooks, readme, students
+from .notebooks import BOOK, BUDGET, BUILD, Run, hash_files
 
 STAGE = BUILD / "stage"
 HTML = BUILD / "html"
@@ -245,7 +247,7 @@ def build(
 
 def main(argv: list[str] | None = None) -> int:
     """The command line; exit code 1 when the book is not right."""
-    parser = argparse.ArgumentParser(prog="python -m data_scripts.book", description=(__doc__ or "").splitlines()[0])
+    parser = parser_for("book", __doc__)
     parser.add_argument("--profile", choices=sorted(BUDGET), default="quick")
     parser.add_argument("only", nargs="*", metavar="NOTEBOOK", help="run only these (01_task, say), and render nothing")
     parser.add_argument("--force", action="store_true", help="run and render everything again")

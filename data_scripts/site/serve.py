@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-HTML = Path(__file__).resolve().parents[1] / "_build" / "html"
+from .. import ROOT
+from ..commands import parser_for
+
+HTML = ROOT / "_build" / "html"
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -52,7 +54,7 @@ def serve(port: int, folder: Path = HTML) -> ThreadingHTTPServer:
 
 def main(argv: list[str] | None = None) -> int:
     """The command line; runs until it is interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m data_scripts.serve", description=(__doc__ or "").splitlines()[0])
+    parser = parser_for("serve", __doc__)
     parser.add_argument("--port", type=int, default=8000)
     arguments = parser.parse_args(argv)
     if not (HTML / "index.html").exists():

@@ -6,7 +6,6 @@ what no docstring can say. The book's build writes it into its page. `python -m 
 
 from __future__ import annotations
 
-import argparse
 import ast
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,8 +15,9 @@ from pathlib import Path
 
 from vdsr_lib.errors import InputError
 
+from .. import ROOT
+from ..commands import parser_for
 from .address import stored
-from .notebooks import ROOT
 
 LIBRARY = ROOT / "vdsr_lib"
 TESTS = ROOT / "tests"
@@ -456,9 +456,7 @@ def markdown(pages: Iterable[str]) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """The command line: print the map."""
-    parser = argparse.ArgumentParser(
-        prog="python -m data_scripts.paper_map", description=(__doc__ or "").splitlines()[0]
-    )
+    parser = parser_for("paper_map", __doc__)
     parser.parse_args(argv)
     print(markdown(path.stem for path in Path(ROOT / "book").glob("[0-9]*.md")))
     return 0

@@ -6,8 +6,6 @@ already is not computed again. Bicubic takes seconds, the authors' weights some 
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from pathlib import Path
 
@@ -15,8 +13,8 @@ import torch
 
 from vdsr_lib import datasets, evaluation, pretrained, runs
 from vdsr_lib.devices import machine
-from vdsr_lib.errors import VdsrError
 
+from ..commands import one_line_errors, parser_for
 from .reproduce import ASSETS, commit
 
 METHODS = ("bicubic", "authors")
@@ -65,21 +63,18 @@ def record(method: str, protocol: str, folder: Path = ASSETS / "runs") -> runs.R
     return result
 
 
+@one_line_errors
 def main(argv: list[str] | None = None) -> int:
     """The command line: score, store, and print one line for each protocol."""
-    parser = argparse.ArgumentParser(prog="python -m data_scripts.slips", description=(__doc__ or "").splitlines()[0])
+    parser = parser_for("slips", __doc__)
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     parser.add_argument("--out", type=Path, default=ASSETS / "runs", help="folder of the records")
     arguments = parser.parse_args(argv)
-    try:
-        for method in arguments.methods:
-            for name, protocol in evaluation.PROTOCOLS.items():
-                result = record(method, name, arguments.out)
-                cells = "  ".join(f"{result.mean('Set5', s):.3f}" for s in SCALES)
-                print(f"{method:8} {cells}  {protocol.summary}", flush=True)
-    except VdsrError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    for method in arguments.methods:
+        for name, protocol in evaluation.PROTOCOLS.items():
+            result = record(method, name, arguments.out)
+            cells = "  ".join(f"{result.mean('Set5', s):.3f}" for s in SCALES)
+            print(f"{method:8} {cells}  {protocol.summary}", flush=True)
     return 0
 
 

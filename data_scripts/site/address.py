@@ -7,7 +7,6 @@ without `URL` it brings the files in step with what stands there.
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 import tomllib
@@ -17,8 +16,9 @@ from pathlib import Path
 from vdsr_lib import __version__
 from vdsr_lib.errors import InputError
 
+from .. import ROOT
+from ..commands import parser_for
 from . import setup_cell
-from .notebooks import ROOT
 
 # Besides the chapters, whose setup cell follows book/_setup_cell.py, and the plain notebooks, which follow them.
 FILES = (
@@ -94,7 +94,7 @@ def change(new: Address | None = None, root: Path = ROOT) -> list[str]:
 
 def main(argv: list[str] | None = None) -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m data_scripts.address", description=(__doc__ or "").splitlines()[0])
+    parser = parser_for("address", __doc__)
     parser.add_argument("url", nargs="?", help="https://github.com/OWNER/NAME")
     arguments = parser.parse_args(argv)
     try:

@@ -5,13 +5,14 @@ The table is the ledger's, so README and book never tell two things.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from vdsr_lib.errors import DataError
 from vdsr_lib.files import write_atomically
 
-ROOT = Path(__file__).resolve().parents[1]
+from .. import ROOT
+from ..commands import parser_for
+
 README = ROOT / "README.md"
 PICTURE = ROOT / "book" / "_static" / "vdsr.png"
 BEGIN = "<!-- results: written by `python -m data_scripts.readme` from the ledger -->\n"
@@ -90,10 +91,10 @@ def write_picture(path: Path = PICTURE, weights: str = "authors") -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m data_scripts.readme", description=(__doc__ or "").splitlines()[0])
+    parser = parser_for("readme", __doc__)
     parser.add_argument("--picture", action="store_true", help="draw the picture too, with the authors' weights")
     arguments = parser.parse_args(argv)
-    from . import ledger
+    from ..run import ledger
 
     write_table(ledger.results_table(ledger.build()))
     if arguments.picture:

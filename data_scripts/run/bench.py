@@ -6,7 +6,6 @@ much of the machine is used. Nothing here is asserted in a test.
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from vdsr_lib.models import VDSR
 from vdsr_lib.patches import Patches, extract_patches
 from vdsr_lib.training import TrainingConfig, default_fabric, train
 
+from ..commands import parser_for
 from . import playground, try_it
 from .experiments import Experiment, step_flop, vdsr
 from .reproduce import commit
@@ -153,7 +153,7 @@ def start_up(rounds: int) -> dict[str, float]:
 
 def main(argv: list[str] | None = None) -> int:
     """The command line: print the ratios, and write them as JSON with `--json`."""
-    parser = argparse.ArgumentParser(prog="python -m data_scripts.bench", description=(__doc__ or "").splitlines()[0])
+    parser = parser_for("bench", __doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=4, help="training steps in each round")
     parser.add_argument("--json", type=Path, help="write the figures to this file too")

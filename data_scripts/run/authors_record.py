@@ -10,7 +10,6 @@ Set14 and B100.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Sequence
@@ -22,8 +21,9 @@ from tqdm import tqdm
 
 from vdsr_lib import datasets, ensemble, evaluation, pretrained, runs
 from vdsr_lib.devices import machine
-from vdsr_lib.errors import DataError, VdsrError
+from vdsr_lib.errors import DataError
 
+from ..commands import one_line_errors, parser_for
 from .reproduce import ASSETS, commit
 
 METHODS = ("bicubic", "authors", "authors-ensemble")
@@ -105,23 +105,18 @@ def comparison(result: runs.RunRecord) -> str:
     return "\n".join(lines)
 
 
+@one_line_errors
 def main(argv: list[str] | None = None) -> int:
     """The command line: score, store, and print each record beside the paper."""
-    parser = argparse.ArgumentParser(
-        prog="python -m data_scripts.authors_record", description=(__doc__ or "").splitlines()[0]
-    )
+    parser = parser_for("authors_record", __doc__)
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=DEFAULT_METHODS)
     parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS)
     parser.add_argument("--out", type=Path, default=ASSETS / "runs", help="folder of the records")
     parser.add_argument("--no-progress", action="store_true")
     arguments = parser.parse_args(argv)
-    try:
-        for method in arguments.methods:
-            result = record(method, arguments.out, sets=arguments.sets, progress=not arguments.no_progress)
-            print(f"{method}, {result.seconds:.0f} s on {result.machine}\n{comparison(result)}\n{result.notes}")
-    except VdsrError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    for method in arguments.methods:
+        result = record(method, arguments.out, sets=arguments.sets, progress=not arguments.no_progress)
+        print(f"{method}, {result.seconds:.0f} s on {result.machine}\n{comparison(result)}\n{result.notes}")
     return 0
 
 

@@ -7,7 +7,6 @@ names are left out. An idiom that comes up again in a review becomes a rule here
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,8 +15,10 @@ from proselint.config import DEFAULT
 from proselint.registry import CheckRegistry
 from proselint.tools import LintFile
 
+from .. import ROOT
+from ..commands import parser_for
 from . import myst
-from .notebooks import BOOK, ROOT
+from .notebooks import BOOK
 
 # What was found in the reviews of the text: a pattern, and what to write instead.
 IDIOMS = {
@@ -96,7 +97,9 @@ def faults(text: str, page: str = "") -> Iterator[tuple[str, str]]:
 
 def main(argv: list[str] | None = None) -> int:
     """The command line: pages by name, else all of them; exit code 1 when something is found."""
-    names = sys.argv[1:] if argv is None else argv
+    parser = parser_for("prose", __doc__)
+    parser.add_argument("pages", nargs="*", metavar="PAGE", help="only these, such as 01_task")
+    names = parser.parse_args(argv).pages
     pages = [BOOK / f"{name}.md" for name in names] or [ROOT / "README.md", *sorted(BOOK.glob("*.md"))]
     found = 0
     for page in pages:

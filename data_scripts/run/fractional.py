@@ -7,9 +7,7 @@ and weights that ship.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,9 +18,9 @@ import torch
 
 from vdsr_lib import datasets, pretrained, runs
 from vdsr_lib.devices import machine
-from vdsr_lib.errors import VdsrError
 from vdsr_lib.evaluation import psnr_real
 
+from ..commands import one_line_errors, parser_for
 from .reproduce import ASSETS, commit
 
 SETS = ("Set5",)
@@ -93,28 +91,22 @@ def record(
     return result
 
 
+@one_line_errors
 def main(argv: list[str] | None = None) -> int:
     """The command line: score, store, and print the means."""
-    parser = argparse.ArgumentParser(
-        prog="python -m data_scripts.fractional", description=(__doc__ or "").splitlines()[0]
-    )
+    parser = parser_for("fractional", __doc__)
     ours = [name for name in pretrained.shipped() if name.startswith("vdsr")]
     parser.add_argument("--methods", nargs="+", default=["bicubic", "authors", *ours])
     parser.add_argument("--sets", nargs="+", default=SETS)
     parser.add_argument("--out", type=Path, default=ASSETS / "runs", help="folder of the records")
     arguments = parser.parse_args(argv)
-    try:
-        for method in arguments.methods:
-            result = record(method, arguments.out, sets=arguments.sets)
-            for set_name, by_scale in result.scores.items():
-                cells = (
-                    f"x{scale} {np.mean([s['psnr'] for s in images.values()]):.2f}"
-                    for scale, images in by_scale.items()
-                )
-                print(f"{method}, {set_name}: " + "  ".join(cells), flush=True)
-    except VdsrError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    for method in arguments.methods:
+        result = record(method, arguments.out, sets=arguments.sets)
+        for set_name, by_scale in result.scores.items():
+            cells = (
+                f"x{scale} {np.mean([s['psnr'] for s in images.values()]):.2f}" for scale, images in by_scale.items()
+            )
+            print(f"{method}, {set_name}: " + "  ".join(cells), flush=True)
     return 0
 
 

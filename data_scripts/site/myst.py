@@ -6,13 +6,14 @@ chapters as `.ipynb`, all cells as they are.
 
 from __future__ import annotations
 
-import argparse
 import re
 from pathlib import Path
 
 import jupytext
 import nbformat
 from nbformat import NotebookNode
+
+from ..commands import parser_for
 
 FORMAT = "md:myst"
 KERNEL = {"kernelspec": {"display_name": "Python 3", "name": "python3"}}
@@ -61,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     """The command line."""
     from .notebooks import BOOK, find
 
-    parser = argparse.ArgumentParser(prog="python -m data_scripts.myst", description=(__doc__ or "").splitlines()[0])
+    parser = parser_for("myst", __doc__)
     parser.add_argument("folder", type=Path, help="where the .ipynb are put")
     folder = parser.parse_args(argv).folder
     for path in find():

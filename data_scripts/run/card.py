@@ -14,7 +14,6 @@ It stops by itself when its time is up, with a checkpoint to go on from, here or
 
 from __future__ import annotations
 
-import argparse
 import json
 import multiprocessing
 import os
@@ -54,6 +53,7 @@ from vdsr_lib.training import (
 )
 from vdsr_lib.training.muon import orthogonalize
 
+from ..commands import parser_for
 from .experiments import CARD_QUEUE, CARD_SEARCH, Experiment, get_experiment, miniature, step_flop
 from .reproduce import Folders, initial_network, load_images, new_record, split
 
@@ -632,7 +632,7 @@ def matrix_peak(device: torch.device, size: int = 8192) -> float:
 
 def main(argv: list[str] | None = None) -> int:
     """The command line; see the module's docstring."""
-    parser = argparse.ArgumentParser(prog="python -m data_scripts.card", description=(__doc__ or "").splitlines()[0])
+    parser = parser_for("card", __doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="experiments, in this order")
     parser.add_argument("--queue", action="store_true", help="after those, all that `experiments.CARD_QUEUE` names")
     parser.add_argument("--search", action="store_true", help="after those, all that `experiments.CARD_SEARCH` names")
@@ -659,7 +659,7 @@ def main(argv: list[str] | None = None) -> int:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = True
     work = arguments.work or arguments.out / "work"
-    folders = Folders(*(work / part for part in ("runs", "weights", "kept", "checkpoints")))
+    folders = Folders.under(work)
     for folder in (arguments.out, folders.runs, folders.weights, folders.kept, folders.checkpoints):
         folder.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("spawn")

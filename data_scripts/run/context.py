@@ -8,8 +8,6 @@ On two cores a method takes some minutes.
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,10 +20,10 @@ from torch import nn
 from vdsr_lib import datasets, pretrained, runs
 from vdsr_lib.degradation import degrade, modcrop
 from vdsr_lib.devices import machine
-from vdsr_lib.errors import VdsrError
 from vdsr_lib.images import luma
 from vdsr_lib.models import VDSR
 
+from ..commands import one_line_errors, parser_for
 from .reproduce import ASSETS, commit
 
 METHODS = ("authors", pretrained.DEFAULT)
@@ -139,18 +137,15 @@ def record(method: str, folder: Path = ASSETS / "runs", *, widths: Sequence[int]
     return result
 
 
+@one_line_errors
 def main(argv: list[str] | None = None) -> int:
     """The command line: measure, store, and print."""
-    parser = argparse.ArgumentParser(prog="python -m data_scripts.context", description=(__doc__ or "").splitlines()[0])
+    parser = parser_for("context", __doc__)
     parser.add_argument("--methods", nargs="+", default=METHODS)
     parser.add_argument("--out", type=Path, default=ASSETS / "runs", help="folder of the records")
     arguments = parser.parse_args(argv)
-    try:
-        for method in arguments.methods:
-            record(method, arguments.out)
-    except VdsrError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    for method in arguments.methods:
+        record(method, arguments.out)
     return 0
 
 

@@ -7,7 +7,6 @@ reproduced stays, and says so.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 from collections.abc import Iterable, Iterator
@@ -18,6 +17,7 @@ from vdsr_lib import pretrained, runs
 from vdsr_lib.errors import DataError
 from vdsr_lib.files import write_atomically
 
+from ..commands import parser_for
 from .experiments import EXPERIMENTS, LEARNING_RATES, SCALE_SETS, WHOLE
 from .reproduce import ASSETS
 
@@ -352,7 +352,7 @@ def results_table(rows: Iterable[Row]) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """The command line: write the ledger, and print it with `--print`."""
-    parser = argparse.ArgumentParser(prog="python -m data_scripts.ledger", description=(__doc__ or "").splitlines()[0])
+    parser = parser_for("ledger", __doc__)
     parser.add_argument("--print", action="store_true", dest="show", help="print the whole ledger as Markdown")
     arguments = parser.parse_args(argv)
     rows = write()

@@ -6,7 +6,6 @@ own. In the EPUB a formula is MathML. What only a browser can do, *Try it* say, 
 
 from __future__ import annotations
 
-import argparse
 import base64
 import hashlib
 import os
@@ -32,6 +31,7 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 from vdsr_lib.errors import VdsrError
 from vdsr_lib.files import write_atomically
 
+from ..commands import parser_for
 from . import serve
 from .book import HTML
 from .notebooks import BOOK
@@ -341,9 +341,7 @@ def offer(pdf: Path, epub: Path) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """The command line; exit code 1 when the book cannot be printed."""
-    argparse.ArgumentParser(
-        prog="python -m data_scripts.print", description=(__doc__ or "").splitlines()[0]
-    ).parse_args(argv)
+    parser_for("print", __doc__).parse_args(argv)
     try:
         if not (HTML / "index.html").exists():
             raise PrintError("nothing is built yet: make book")

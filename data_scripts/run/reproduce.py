@@ -7,7 +7,6 @@ the minutes since the last checkpoint.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import signal
@@ -27,7 +26,7 @@ from tqdm import tqdm
 from vdsr_lib import datasets, evaluation, pretrained, runs
 from vdsr_lib.analysis.gradient_flow import HE
 from vdsr_lib.devices import machine, resolve_precision
-from vdsr_lib.errors import DivergedError, VdsrError
+from vdsr_lib.errors import DivergedError
 from vdsr_lib.files import clear_temporary_files
 from vdsr_lib.models import SRCNN, VDSR
 from vdsr_lib.patches import Patches, count_patches, extract_patches
@@ -42,12 +41,13 @@ from vdsr_lib.training import (
     train,
 )
 
+from .. import ROOT
+from ..commands import one_line_errors, parser_for
 from .experiments import EXPERIMENTS, Experiment, get_experiment, miniature, step_flop
 
-REPOSITORY = Path(__file__).parents[1]
-ASSETS = REPOSITORY / "vdsr_lib" / "assets"
-CHECKPOINTS = Path(__file__).parent / "checkpoints"
-KEPT = Path(__file__).parent / "weights"
+ASSETS = ROOT / "vdsr_lib" / "assets"
+CHECKPOINTS = ROOT / "data_scripts" / "checkpoints"
+KEPT = ROOT / "data_scripts" / "weights"
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,11 @@ class Folders:
     weights: Path = ASSETS / "weights"
     kept: Path = KEPT
     checkpoints: Path = CHECKPOINTS
+
+    @classmethod
+    def under(cls, folder: Path | None) -> Folders:
+        """The four under one folder; those of the repository for None."""
+        return cls(*(folder / part for part in ("runs", "weights", "kept", "checkpoints"))) if folder else cls()
 
     def record(self, name: str) -> Path:
         return self.runs / f"{name}.json"
@@ -119,10 +124,10 @@ def commit() -> str:
     """The short hash of the checkout, with `+` when tracked files differ from it; empty outside git."""
     try:
         head = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+            ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
         ).stdout.strip()
         changed = subprocess.run(
-            ["git", "diff", "--quiet", "HEAD", "--", "vdsr_lib", "data_scripts"], cwd=REPOSITORY, check=False
+            ["git", "diff", "--quiet", "HEAD", "--", "vdsr_lib", "data_scripts"], cwd=ROOT, check=False
         ).returncode
         return head + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
@@ -379,11 +384,10 @@ def estimate(flops: float, folders: Folders) -> str:
     return "\n".join(lines)
 
 
+@one_line_errors
 def main(argv: list[str] | None = None) -> int:
     """The command line; see the module's docstring."""
-    parser = argparse.ArgumentParser(
-        prog="python -m data_scripts.reproduce", description=(__doc__ or "").splitlines()[0]
-    )
+    parser = parser_for("reproduce", __doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="experiments to run, or to go on with")
     parser.add_argument("--queue", action="store_true", help="run all that is not done yet, in order")
     parser.add_argument("--status", action="store_true", help="list the experiments and what was reached")
@@ -400,39 +404,34 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if arguments.profile == "quick" and not arguments.out:
         parser.error("--profile quick needs --out FOLDER, so that a miniature never replaces a real record")
-    out: Path | None = arguments.out
-    folders = Folders(*(out / part for part in ("runs", "weights", "kept", "checkpoints"))) if out else Folders()
+    folders = Folders.under(arguments.out)
     if arguments.estimate:
         print(estimate(arguments.estimate, folders))
         return 0
     if arguments.status or not (arguments.names or arguments.queue):
         print(status_table(folders))
         return 0
-    try:
-        chosen = [get_experiment(name) for name in arguments.names]
-        if arguments.queue:
-            chosen += [e for e in EXPERIMENTS.values() if e not in chosen]
-        for experiment in chosen:
-            if arguments.profile == "quick":
-                experiment = miniature(experiment)
-            if status := settle(experiment, folders):
-                tqdm.write(f"{experiment.name}: {status} already", file=sys.stderr)
-                continue
-            command = f"python -m data_scripts.reproduce {experiment.name}"
-            command += " --profile quick" if arguments.profile == "quick" else ""
-            result = run(
-                experiment,
-                folders,
-                checkpoint_seconds=arguments.checkpoint_seconds,
-                progress=not arguments.no_progress,
-                command=command,
-            )
-            tqdm.write(f"{experiment.name}: {result.status}, {result.steps_done} steps", file=sys.stderr)
-            if result.status == "partial":
-                return 130
-    except VdsrError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    chosen = [get_experiment(name) for name in arguments.names]
+    if arguments.queue:
+        chosen += [e for e in EXPERIMENTS.values() if e not in chosen]
+    for experiment in chosen:
+        if arguments.profile == "quick":
+            experiment = miniature(experiment)
+        if status := settle(experiment, folders):
+            tqdm.write(f"{experiment.name}: {status} already", file=sys.stderr)
+            continue
+        command = f"python -m data_scripts.reproduce {experiment.name}"
+        command += " --profile quick" if arguments.profile == "quick" else ""
+        result = run(
+            experiment,
+            folders,
+            checkpoint_seconds=arguments.checkpoint_seconds,
+            progress=not arguments.no_progress,
+            command=command,
+        )
+        tqdm.write(f"{experiment.name}: {result.status}, {result.steps_done} steps", file=sys.stderr)
+        if result.status == "partial":
+            return 130
     return 0
 
 

@@ -7,7 +7,7 @@ import fs from "node:fs";
 const [file] = process.argv.slice(2);
 const SIDE = 256;
 const RUNS = 5;
-const dist = new URL("../node_modules/onnxruntime-web/dist/", import.meta.url);
+const dist = new URL("../../node_modules/onnxruntime-web/dist/", import.meta.url);
 const ort = await import(new URL("ort.wasm.min.mjs", dist));
 Object.assign(ort.env.wasm, { numThreads: 1, wasmPaths: dist.href });
 ort.env.logLevel = "error";

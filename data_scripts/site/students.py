@@ -7,20 +7,19 @@ with that tag go (see `data_scripts.plain_notebooks`). `python -m data_scripts.s
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
-import nbformat
 from nbformat import NotebookNode
 
 from vdsr_lib.errors import InputError
 from vdsr_lib.files import write_text
 
+from ..commands import parser_for
 from . import notebooks
 from .notebooks import BUILD
-from .plain_notebooks import is_solution, make, solved
+from .plain_notebooks import is_solution, solved, text_of
 
 OUT = BUILD / "students"
 
@@ -32,9 +31,8 @@ def write(folder: Path = OUT) -> list[Path]:
     for name in map(notebooks.name_of, notebooks.find()):
         notebook = notebooks.read(name)
         if any(map(is_solution, notebook.cells)):
-            text = nbformat.writes(make(name, student=True)) + "\n"
             target = folder / f"{name}.ipynb"
-            write_text(target, text)
+            write_text(target, text_of(name, student=True))
             written.append(target)
     return written
 
@@ -105,9 +103,7 @@ def course_table(runs: Iterable[notebooks.Run]) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m data_scripts.students", description=(__doc__ or "").splitlines()[0]
-    )
+    parser = parser_for("students", __doc__)
     parser.add_argument("--out", type=Path, default=OUT, help="folder (default: _build/students)")
     for path in write(parser.parse_args(argv).out):
         print(path)

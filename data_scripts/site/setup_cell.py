@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+from ..commands import parser_for
 from . import myst
 from .notebooks import BOOK, find
 
@@ -36,8 +37,9 @@ def write(notebooks: list[Path] | None = None) -> list[Path]:
     return changed
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """The command line."""
+    parser_for("setup_cell", __doc__).parse_args(argv)
     for path in write():
         print(path.relative_to(BOOK))
     return 0

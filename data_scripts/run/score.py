@@ -6,9 +6,7 @@ command goes on where it was. On one thread, VDSR takes a couple of hours for Ur
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +14,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from vdsr_lib import datasets, evaluation, pretrained, runs
-from vdsr_lib.errors import VdsrError, WeightsError
+from vdsr_lib.errors import WeightsError
 from vdsr_lib.files import write_text
 
+from ..commands import one_line_errors, parser_for
 from .experiments import get_experiment
 from .reproduce import Folders, ended, file_checksum, padded, stored
 
@@ -69,28 +68,24 @@ def add_scores(
     return record
 
 
+@one_line_errors
 def main(argv: list[str] | None = None) -> int:
     """The command line; see the module's docstring."""
-    parser = argparse.ArgumentParser(prog="python -m data_scripts.score", description=(__doc__ or "").splitlines()[0])
+    parser = parser_for("score", __doc__)
     parser.add_argument("names", nargs="+", metavar="NAME", help="experiments whose weights are stored")
     parser.add_argument("--sets", nargs="+", default=["Urban100"])
     parser.add_argument("--scales", type=int, nargs="+", default=None, help="default: those that it was trained on")
     parser.add_argument("--out", type=Path, help="folder of the run, instead of the package")
     parser.add_argument("--no-progress", action="store_true")
     arguments = parser.parse_args(argv)
-    out: Path | None = arguments.out
-    folders = Folders(*(out / part for part in ("runs", "weights", "kept", "checkpoints"))) if out else Folders()
-    try:
-        for name in arguments.names:
-            scales = arguments.scales or get_experiment(name).scales
-            for set_name in arguments.sets:
-                record = add_scores(name, set_name, scales, folders, progress=not arguments.no_progress)
-                for scale in scales:
-                    psnr, ssim = (record.mean(set_name, scale, metric) for metric in ("psnr", "ssim"))
-                    print(f"{name}: {set_name} x{scale} {psnr:.3f} dB, SSIM {ssim:.4f}")
-    except VdsrError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    folders = Folders.under(arguments.out)
+    for name in arguments.names:
+        scales = arguments.scales or get_experiment(name).scales
+        for set_name in arguments.sets:
+            record = add_scores(name, set_name, scales, folders, progress=not arguments.no_progress)
+            for scale in scales:
+                psnr, ssim = (record.mean(set_name, scale, metric) for metric in ("psnr", "ssim"))
+                print(f"{name}: {set_name} x{scale} {psnr:.3f} dB, SSIM {ssim:.4f}")
     return 0
 
 

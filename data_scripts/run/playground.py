@@ -21,8 +21,9 @@ from vdsr_lib.errors import VdsrError
 from vdsr_lib.files import write_atomically
 from vdsr_lib.images import luma, to_uint8
 
+from .. import ROOT
+from ..commands import parser_for
 from . import training_graphs
-from .notebooks import ROOT
 
 # Parts of scikit-image's pictures: name, rows, columns. The network never trains on the last one.
 TRAIN = [("astronaut", slice(0, 256), slice(96, 352)), ("coffee", slice(60, 316), slice(150, 406))]
@@ -80,8 +81,9 @@ def run(task: str) -> dict[str, Any]:
         return in_node(RUNS, folder, task)
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """The command line: measure the presets anew."""
+    parser_for("playground", "Measure the playground's presets over three seeds, and store them.").parse_args(argv)
     text = json.dumps(run("presets"), indent=1) + "\n"
     write_atomically(RECORD, lambda temporary: temporary.write_text(text, encoding="utf-8"))
     return 0

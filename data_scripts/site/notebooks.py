@@ -33,9 +33,9 @@ from vdsr_lib.book.claims import CLAIMS_VARIABLE
 from vdsr_lib.book.interactive import STATIC_VARIABLE
 from vdsr_lib.errors import VdsrError
 
+from .. import ROOT
 from . import myst
 
-ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
 BUILD = ROOT / "_build"
 EXPECTED = ROOT / "tests" / "notebooks" / "expected"
@@ -263,7 +263,7 @@ def execute(
                 failed.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(output, failed)
             raise
-        from . import reproduce  # brings torch, which a build with nothing to run does not wait for
+        from ..run import reproduce  # brings torch, which a build with nothing to run does not wait for
 
         run = Run(
             notebook=name,

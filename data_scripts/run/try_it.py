@@ -30,11 +30,11 @@ from vdsr_lib.models import SRCNN, VDSR
 from vdsr_lib.resize import imresize
 from vdsr_lib.upscaling import reach, upscale
 
+from .. import ROOT
 from . import playground
-from .notebooks import BUILD
 
 Network = VDSR | SRCNN
-CACHE = BUILD / "cache" / "onnx"
+CACHE = ROOT / "_build" / "cache" / "onnx"
 # What the page offers beside bicubic, in order: the words on the page, the name of the shipped weights.
 NETWORKS = {"SRCNN": pretrained.DEFAULT_SRCNN, "VDSR": pretrained.DEFAULT}
 # Parts of scikit-image's pictures: name, rows, columns, words on the page, words for those who cannot see it.

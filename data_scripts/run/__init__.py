@@ -1,0 +1,1 @@
+"""What makes data and records: downloads, experiments, their runs and scores, the ledger."""
