@@ -115,11 +115,13 @@ def test_scores_are_the_protocols(tmp_path):
     spec = {"kind": "VDSR", "depth": 3, "width": 4, "residual": True, "bias": True}
     torch.manual_seed(0)
     network = pretrained.build(spec).eval()
-    inputs = card.network_inputs("embedded", 0, (2, 3))
+    inputs = card.network_inputs(experiments.PARTS, 0, (2, 3))
     with torch.inference_mode():
         outputs = [network(torch.from_numpy(x)).numpy() for x in inputs]
-    wanted = reproduce.score_sets(network, {"embedded": (reproduce.load_images("embedded"), (2, 3))})["embedded"]
-    for scale, per in card.scores_of("embedded", 0, (2, 3), outputs).items():
+    wanted = reproduce.score_sets(network, {experiments.PARTS: (reproduce.load_images(experiments.PARTS), (2, 3))})[
+        experiments.PARTS
+    ]
+    for scale, per in card.scores_of(experiments.PARTS, 0, (2, 3), outputs).items():
         for image, score in per.items():
             assert score == pytest.approx(wanted[scale][image], abs=1e-3)
 

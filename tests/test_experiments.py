@@ -2,10 +2,13 @@
 
 import re
 
+import numpy as np
 import pytest
+import skimage
 
+from data_scripts.run import experiments, fractional, reproduce
 from data_scripts.run.experiments import EXPERIMENTS
-from vdsr_lib import datasets
+from vdsr_lib import datasets, runs
 
 # Sections 3.2 and 5.2: what every run by the paper's own recipe has.
 RECIPE = {
@@ -122,3 +125,25 @@ def test_the_rate_falls_after_20_40_and_60_epochs():
     config, samples = EXPERIMENTS["paper-291"].config, 6_400
     rates = [config.rate(step, samples) for step in (0, 1_999, 2_000, 3_999, 4_000, 5_999, 6_000, 7_999)]
     assert rates == pytest.approx([0.1, 0.1, 0.01, 0.01, 1e-3, 1e-3, 1e-4, 1e-4])
+
+
+def test_three_sets_of_embedded_pictures_have_three_names():
+    whole, parts, middles = "embedded", experiments.PARTS, fractional.MIDDLES
+    sets = [datasets.load_set(whole), reproduce.load_images(parts), fractional.images_of(middles)]
+    assert len({whole, parts, middles}) == 3
+    shapes = [{name: image.shape[:2] for name, image in images.items()} for images in sets]
+    assert shapes[1] == {"camera": (256, 256), "astronaut": (256, 256)}
+    assert set(shapes[2].values()) == {(240, 240)}
+    assert shapes[2].keys() == shapes[0].keys()
+    # The parts are those that every run was scored on, whatever its record calls them.
+    assert np.array_equal(sets[1]["camera"], skimage.data.camera()[128:384, 128:384])
+    assert np.array_equal(sets[1]["astronaut"], skimage.data.astronaut()[:256, :256])
+    # No name is taken for another's: each loader knows its own, and hands the library's on.
+    assert {name: image.shape[:2] for name, image in reproduce.load_images(whole).items()} == shapes[0]
+    assert fractional.images_of(whole)["coffee"].shape[:2] == shapes[0]["coffee"]
+
+
+def test_records_that_call_the_parts_by_their_old_name_are_read():
+    record = runs.load_run("srcnn-915-fair")
+    assert record.scores["embedded"]["3"].keys() == {"camera", "astronaut"}
+    assert record.mean("embedded", 3) > 20

@@ -62,23 +62,23 @@ def test_loss_by_scale_is_half_the_squared_residual():
 
 
 def test_a_record_is_made_once_and_goes_on(tmp_path, monkeypatch):
-    first = fractional.record("bicubic", tmp_path, sets=["embedded"], scales=[2, 2.5])
+    first = fractional.record("bicubic", tmp_path, sets=[fractional.MIDDLES], scales=[2, 2.5])
     assert first.status == "done"
-    assert set(first.scores["embedded"]) == {"2", "2.5"}
-    image = fractional.images_of("embedded")["camera"]
+    assert set(first.scores[fractional.MIDDLES]) == {"2", "2.5"}
+    image = fractional.images_of(fractional.MIDDLES)["camera"]
     assert image.shape == (240, 240)
-    assert first.scores["embedded"]["2.5"]["camera"]["psnr"] == pytest.approx(psnr_real(image, 2.5), abs=1e-5)
+    assert first.scores[fractional.MIDDLES]["2.5"]["camera"]["psnr"] == pytest.approx(psnr_real(image, 2.5), abs=1e-5)
     monkeypatch.setattr(fractional, "psnr_real", lambda *_: pytest.fail("computed again"))
-    again = fractional.record("bicubic", tmp_path, sets=["embedded"], scales=[2, 2.5])
+    again = fractional.record("bicubic", tmp_path, sets=[fractional.MIDDLES], scales=[2, 2.5])
     assert again.scores == first.scores == runs.read_run(tmp_path / "fractional-bicubic.json").scores
 
 
 def test_other_weights_are_scored_anew(tmp_path):
-    first = fractional.record("bicubic", tmp_path, sets=["embedded"], scales=[2])
-    wrong = {"embedded": {"2": {"camera": {"psnr": 1.0}}}}
+    first = fractional.record("bicubic", tmp_path, sets=[fractional.MIDDLES], scales=[2])
+    wrong = {fractional.MIDDLES: {"2": {"camera": {"psnr": 1.0}}}}
     stale = replace(first, config={"weights_sha256": "of others"}, scores=wrong)
     runs.write_run(stale, tmp_path / "fractional-bicubic.json")
-    assert fractional.record("bicubic", tmp_path, sets=["embedded"], scales=[2]).scores == first.scores
+    assert fractional.record("bicubic", tmp_path, sets=[fractional.MIDDLES], scales=[2]).scores == first.scores
 
 
 @pytest.mark.parametrize("name", [name for name in pretrained.shipped() if name.startswith("vdsr")])

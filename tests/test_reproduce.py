@@ -74,15 +74,15 @@ def test_a_miniature_of_each_kind_runs(name, tmp_path):
     assert record.steps_done == record.steps_planned == 6
     assert runs.read_run(folders(tmp_path).record(name)) == record
     scales = experiment.final[0][1]
-    assert all(2 < record.mean("embedded", scale) < 45 for scale in scales)
+    assert all(2 < record.mean(experiments.PARTS, scale) < 45 for scale in scales)
     network = pretrained.load(str(folders(tmp_path).weight_file(experiment)))
     if isinstance(network, SRCNN):
         assert network.padding == "replicate"
-    again = reproduce.score_sets(network, {"embedded": (reproduce.load_images("embedded"), scales)})
+    again = reproduce.score_sets(network, {experiments.PARTS: (reproduce.load_images(experiments.PARTS), scales)})
     # The reloaded weights lie in memory in another order, and so are summed in another order.
     for scale in scales:
-        for image, score in again["embedded"][str(scale)].items():
-            assert score == pytest.approx(record.scores["embedded"][str(scale)][image], abs=1e-4)
+        for image, score in again[experiments.PARTS][str(scale)].items():
+            assert score == pytest.approx(record.scores[experiments.PARTS][str(scale)][image], abs=1e-4)
     cools = experiment.config.schedule == "cooldown"
     kept = [folders(tmp_path).before_cooldown(name)] if cools else []
     assert list((tmp_path / "checkpoints").iterdir()) == kept

@@ -2,7 +2,7 @@
 
 import pytest
 
-from data_scripts.run import reproduce, score
+from data_scripts.run import experiments, reproduce, score
 from data_scripts.run.experiments import get_experiment, miniature
 from vdsr_lib import datasets, evaluation, pretrained, runs
 
@@ -27,7 +27,7 @@ def test_the_record_gets_the_scores_of_the_new_set_and_keeps_the_old(finished):
     before = runs.read_run(places.record(NAME))
     record = score.add_scores(NAME, "Urban100", (2, 3), places, progress=False)
     assert record == runs.read_run(places.record(NAME))
-    assert record.scores["embedded"] == before.scores["embedded"]
+    assert record.scores[experiments.PARTS] == before.scores[experiments.PARTS]
     network = pretrained.load_file(places.weight_file(get_experiment(NAME)))
     for scale in (2, 3):
         for name, image in pictures.items():

@@ -16,15 +16,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
 from vdsr_lib import datasets, ensemble, evaluation, pretrained, runs
-from vdsr_lib.devices import machine
 from vdsr_lib.errors import DataError
 
 from ..commands import one_line_errors, parser_for
-from .reproduce import ASSETS, commit
+from .records import ASSETS, cell, new_record, now
 
 METHODS = ("bicubic", "authors", "authors-ensemble")
 DEFAULT_METHODS = METHODS[:2]
@@ -54,18 +52,9 @@ def record(
     path = folder / f"{method}.json"
     base = None if method == "bicubic" else pretrained.load(pretrained.AUTHORS)
     network = ensemble.SelfEnsemble(base) if base is not None and method.endswith("-ensemble") else base
-    result = runs.read_run(path) if path.exists() else runs.RunRecord(method, "partial")
-    result = replace(
-        result,
-        status="partial",
-        model=pretrained.model_spec(base) if base is not None else {},
-        machine=machine(),
-        precision="float32",
-        torch_version=torch.__version__,
-        commit=commit(),
-        command=f"python -m data_scripts.authors_record --methods {method}",
-        notes="",
-    )
+    before = runs.read_run(path) if path.exists() else runs.RunRecord(method, "partial")
+    command = f"python -m data_scripts.authors_record --methods {method}"
+    result = new_record(method, "partial", command, network=base, scores=before.scores, seconds=before.seconds)
     missing = []
     for name in sets:
         try:
@@ -81,11 +70,11 @@ def record(
                 continue
             start = time.perf_counter()
             score = evaluation.score(images[image], scale, network)
-            stored[image] = {"psnr": round(score.psnr, 5), "ssim": round(score.ssim, 6)}
+            stored[image] = cell(score)
             result = replace(result, seconds=round(result.seconds + time.perf_counter() - start, 2))
             runs.write_run(result, path)
     notes = f"Not run here, for its files could not be had: {', '.join(missing)}." if missing else ""
-    result = replace(result, status="done", notes=notes, finished=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+    result = replace(result, status="done", notes=notes, finished=now())
     runs.write_run(result, path)
     return result
 

@@ -30,7 +30,7 @@ from vdsr_lib.training import TrainingConfig, default_fabric, train
 from ..commands import parser_for
 from . import playground, try_it
 from .experiments import Experiment, step_flop, vdsr
-from .reproduce import commit
+from .records import commit
 
 DEPTH, BATCH, SIZE = 20, 16, 41
 SHAPE = Experiment("bench", "speed", vdsr(DEPTH), TrainingConfig(batch_size=BATCH))

@@ -19,12 +19,11 @@ from torch import nn
 
 from vdsr_lib import datasets, pretrained, runs
 from vdsr_lib.degradation import degrade, modcrop
-from vdsr_lib.devices import machine
 from vdsr_lib.images import luma
 from vdsr_lib.models import VDSR
 
 from ..commands import one_line_errors, parser_for
-from .reproduce import ASSETS, commit
+from .records import ASSETS, new_record
 
 METHODS = ("authors", pretrained.DEFAULT)
 PICTURES = {"cat": ("embedded", "chelsea"), "butterfly": ("Set5", "butterfly")}
@@ -117,19 +116,14 @@ def record(method: str, folder: Path = ASSETS / "runs", *, widths: Sequence[int]
                 entry = compared((before - truth) ** 2, whole, (values - truth) ** 2)
                 curve.append({"picture": picture, "surroundings": surroundings, "width": width, **entry})
                 print(method, curve[-1], flush=True)
-    result = runs.RunRecord(
+    result = new_record(
         f"context-{method}",
         "done",
-        model=pretrained.model_spec(network),
+        f"python -m data_scripts.context --methods {method}",
+        network=network,
         protocol="float",
         curve=curve,
         seconds=round(time.perf_counter() - start, 2),
-        machine=machine(),
-        precision="float32",
-        torch_version=torch.__version__,
-        commit=commit(),
-        command=f"python -m data_scripts.context --methods {method}",
-        finished=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         notes=f"Gain over bicubic (dB) at {SPOTS} of the steepest places, x{SCALE}, by side of the window.",
     )
     folder.mkdir(parents=True, exist_ok=True)

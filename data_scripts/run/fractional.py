@@ -14,32 +14,29 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from vdsr_lib import datasets, pretrained, runs
-from vdsr_lib.devices import machine
 from vdsr_lib.evaluation import psnr_real
 
 from ..commands import one_line_errors, parser_for
-from .reproduce import ASSETS, commit
+from .records import ASSETS, new_record, now
 
 SETS = ("Set5",)
 SCALES = (1.25, 1.5, 1.75, 2, 2.25, 2.5, 2.75, 3, 3.25, 3.5, 3.75, 4, 5, 6)
-# Of the embedded pictures only the middle is scored, to be quick.
-SIDE = 240
+# The middles of the four embedded pictures, which are scored in a moment.
+MIDDLES, SIDE = "embedded-middles", 240
 
 
 def images_of(set_name: str) -> dict[str, np.ndarray]:
-    """A set's images; of the embedded ones the middle `SIDE` × `SIDE` pixels."""
-    images = datasets.load_set(set_name)
-    if set_name != "embedded":
-        return images
+    """A set's images; `MIDDLES` are the middle `SIDE` × `SIDE` pixels of the embedded ones."""
+    if set_name != MIDDLES:
+        return datasets.load_set(set_name)
 
     def middle(image: np.ndarray) -> np.ndarray:
         top, left = ((side - SIDE) // 2 for side in image.shape[:2])
         return image[top : top + SIDE, left : left + SIDE]
 
-    return {name: middle(image) for name, image in images.items()}
+    return {name: middle(image) for name, image in datasets.load_set("embedded").items()}
 
 
 def record(
@@ -54,7 +51,7 @@ def record(
     Args:
         method: `"bicubic"`, `"authors"`, or the name of weights that ship.
         folder: holds `fractional-METHOD.json`; what it has already, by the same weights, is not computed again.
-        sets, scales: what to score; the record keeps others that it holds. `"embedded"` needs no download.
+        sets, scales: what to score; the record keeps others that it holds. `MIDDLES` needs no download.
 
     Errors: `WeightsError` or `DataError` when weights or images cannot be had.
     """
@@ -62,20 +59,17 @@ def record(
     folder.mkdir(parents=True, exist_ok=True)
     network = None if method == "bicubic" else pretrained.load(method)
     weights = hashlib.sha256(pretrained.locate(method).read_bytes()).hexdigest() if network is not None else ""
-    result = runs.RunRecord(path.stem, "partial", protocol="float", config={"weights_sha256": weights})
-    if path.exists() and (before := runs.read_run(path)).config == result.config:
-        result = before
-    result = replace(
-        result,
-        status="partial",
-        model=pretrained.model_spec(network) if network is not None else {},
-        machine=machine(),
-        precision="float32",
-        torch_version=torch.__version__,
-        commit=commit(),
-        command=f"python -m data_scripts.fractional --methods {method}",
-        notes=f"PSNR on luma, all in float, by vdsr_lib.evaluation.psnr_real; embedded: the middle {SIDE} x {SIDE}.",
+    result = new_record(
+        path.stem,
+        "partial",
+        f"python -m data_scripts.fractional --methods {method}",
+        network=network,
+        protocol="float",
+        config={"weights_sha256": weights},
+        notes=f"PSNR on luma, all in float, by vdsr_lib.evaluation.psnr_real; {MIDDLES} are {SIDE} x {SIDE}.",
     )
+    if path.exists() and (before := runs.read_run(path)).config == result.config:
+        result = replace(result, scores=before.scores, seconds=before.seconds)
     for set_name in sets:
         images = images_of(set_name)
         for scale in scales:
@@ -86,7 +80,7 @@ def record(
                     stored[name] = {"psnr": round(psnr_real(image, scale, network), 5)}
             result = replace(result, seconds=round(result.seconds + time.perf_counter() - start, 2))
             runs.write_run(result, path)
-    result = replace(result, status="done", finished=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+    result = replace(result, status="done", finished=now())
     runs.write_run(result, path)
     return result
 

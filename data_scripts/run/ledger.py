@@ -19,7 +19,7 @@ from vdsr_lib.files import write_atomically
 
 from ..commands import parser_for
 from .experiments import EXPERIMENTS, LEARNING_RATES, SCALE_SETS, WHOLE
-from .reproduce import ASSETS
+from .records import ASSETS
 
 LEDGER = ASSETS / "ledger.json"
 SETS = ("Set5", "Set14", "B100", "Urban100")

@@ -10,9 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import signal
-import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +23,7 @@ from tqdm import tqdm
 
 from vdsr_lib import datasets, evaluation, pretrained, runs
 from vdsr_lib.analysis.gradient_flow import HE
-from vdsr_lib.devices import machine, resolve_precision
+from vdsr_lib.devices import resolve_precision
 from vdsr_lib.errors import DivergedError
 from vdsr_lib.files import clear_temporary_files
 from vdsr_lib.models import SRCNN, VDSR
@@ -43,9 +41,10 @@ from vdsr_lib.training import (
 
 from .. import ROOT
 from ..commands import one_line_errors, parser_for
-from .experiments import EXPERIMENTS, Experiment, get_experiment, miniature, step_flop
+from . import records
+from .experiments import EXPERIMENTS, PARTS, Experiment, get_experiment, miniature, step_flop
+from .records import ASSETS, commit
 
-ASSETS = ROOT / "vdsr_lib" / "assets"
 CHECKPOINTS = ROOT / "data_scripts" / "checkpoints"
 KEPT = ROOT / "data_scripts" / "weights"
 
@@ -90,12 +89,11 @@ class Folders:
 
 
 def load_images(set_name: str) -> dict[str, np.ndarray]:
-    """A set by name; `"embedded"` are scikit-image's own pictures, which need no download."""
-    if set_name != "embedded":
+    """A set by name; `PARTS` are parts of two of scikit-image's own pictures, which need no download."""
+    if set_name != PARTS:
         return datasets.load_set(set_name)
-    from skimage import data
-
-    return {"camera": data.camera()[128:384, 128:384], "astronaut": data.astronaut()[:256, :256]}
+    images = datasets.load_set("embedded")
+    return {"camera": images["camera"][128:384, 128:384], "astronaut": images["astronaut"][:256, :256]}
 
 
 def split(images: Mapping[str, np.ndarray], held_out: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -118,20 +116,6 @@ def score_sets(network: nn.Module, sets: Mapping[str, tuple[Mapping[str, np.ndar
             for scale, per_image in result.items()
         }
     return scores
-
-
-def commit() -> str:
-    """The short hash of the checkout, with `+` when tracked files differ from it; empty outside git."""
-    try:
-        head = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
-        ).stdout.strip()
-        changed = subprocess.run(
-            ["git", "diff", "--quiet", "HEAD", "--", "vdsr_lib", "data_scripts"], cwd=ROOT, check=False
-        ).returncode
-        return head + ("+" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
-        return ""
 
 
 def prepare(experiment: Experiment) -> tuple[Patches, dict[str, np.ndarray]]:
@@ -188,9 +172,10 @@ def new_record(
     checksums = {"data": data_checksum(patches), "config": config_checksum(experiment)}
     if weights is not None:
         checksums["weights"] = file_checksum(weights)
-    return runs.RunRecord(
-        name=experiment.name,
-        status=status,
+    return records.new_record(
+        experiment.name,
+        status,
+        command,
         steps_done=steps,
         steps_planned=experiment.config.total_steps(len(patches)),
         model=dict(experiment.model),
@@ -199,12 +184,8 @@ def new_record(
         scores=scores,
         curve=history,
         seconds=round(seconds, 1),
-        machine=machine(),
         precision=precision,
-        torch_version=torch.__version__,
         commit=commit,
-        command=command,
-        finished=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         samples=len(patches),
         stretches=stretches,
         checksums=checksums,

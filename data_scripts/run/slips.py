@@ -9,13 +9,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import torch
-
 from vdsr_lib import datasets, evaluation, pretrained, runs
-from vdsr_lib.devices import machine
 
 from ..commands import one_line_errors, parser_for
-from .reproduce import ASSETS, commit
+from .records import ASSETS, cell, new_record
 
 METHODS = ("bicubic", "authors")
 SCALES = (2, 3, 4)
@@ -37,26 +34,18 @@ def record(method: str, protocol: str, folder: Path = ASSETS / "runs") -> runs.R
     network = pretrained.load(pretrained.AUTHORS) if method == "authors" else None
     start = time.perf_counter()
     scores = evaluation.evaluate(datasets.load_set("Set5"), SCALES, network, protocol)
-    result = runs.RunRecord(
-        name=path.stem,
-        status="done",
-        model=pretrained.model_spec(network) if network is not None else {},
+    result = new_record(
+        path.stem,
+        "done",
+        f"python -m data_scripts.slips --methods {method}",
+        network=network,
         protocol=protocol,
         scores={
             "Set5": {
-                str(scale): {
-                    name: {"psnr": round(score.psnr, 5), "ssim": round(score.ssim, 6)} for name, score in images.items()
-                }
-                for scale, images in scores.items()
+                str(scale): {name: cell(score) for name, score in images.items()} for scale, images in scores.items()
             }
         },
         seconds=round(time.perf_counter() - start, 2),
-        machine=machine(),
-        precision="float32",
-        torch_version=torch.__version__,
-        commit=commit(),
-        command=f"python -m data_scripts.slips --methods {method}",
-        finished=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     )
     folder.mkdir(parents=True, exist_ok=True)
     runs.write_run(result, path)
