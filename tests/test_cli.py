@@ -3,6 +3,8 @@
 import io
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import struct
@@ -11,7 +13,7 @@ import sys
 import tempfile
 import time
 import zlib
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +21,15 @@ import pytest
 import torch
 from PIL import Image
 
+from data_scripts import reproduce
+from data_scripts.experiments import get_experiment, miniature
 from vdsr_lib import cli, datasets, pretrained, upscaling_files
+from vdsr_lib.devices import PRECISIONS
 from vdsr_lib.models import VDSR
-from vdsr_lib.training import TrainingConfig
+from vdsr_lib.training import TrainingConfig, config
 from vdsr_lib.upscaling import TILE, upscale
 
+ROOT = Path(__file__).parents[1]
 VDSR_COMMAND = [sys.executable, "-m", "vdsr_lib.cli"]
 
 
@@ -545,7 +551,11 @@ def test_train_writes_weights_that_evaluate_reads(capsys, folder):
         (["--steps", 0], "steps must be a whole number in [1,"),
         (["--batch-size", 10**9], "batch_size must be a whole number in [1, 65536]"),
         (["--ema", 1], "ema and momentum must be in [0, 1)"),
-        (["--optimizer", "magic"], "optimizer must be one of"),
+        (["--optimizer", "magic"], "invalid choice 'magic' for argument '--optimizer'"),
+        (["--schedule", "never"], "('step', 'cosine', 'cooldown', 'constant')"),
+        (["--steps"], "--steps"),
+        (["--patch", 0], "wanted size >= 1, stride >= 1"),
+        (["--held-out", 1], "no image"),
         (["--depth", 1], "depth must be a whole number >= 2"),
         (["--set", "nowhere"], "no set named"),
         (["--out", "w.pth"], "ends in .safetensors"),
@@ -571,12 +581,131 @@ def test_a_checkpoint_of_another_run(capsys, folder):
     assert "belongs to a run with seed=0" in _fails(capsys, *words, "--force", "--seed", 1)
 
 
-def test_the_options_are_fields_of_the_configuration():
-    known = {f.name: f.default for f in fields(TrainingConfig)}
-    for name in cli._CONFIG:
-        assert name in known
-    given = vars(cli._parser().parse_args(["train", "--out", "w.safetensors"]))
-    assert not set(given) & set(cli._CONFIG)  # what is not given keeps the library's default
+def _parsed(*words: object) -> cli.Command:
+    return cli._parse([str(word) for word in words])
+
+
+def _other(name: str, default: object) -> object:
+    """A value of a field that is not its default."""
+    if choices := config._CHOICES.get(name):
+        return next(choice for choice in choices if choice != default)
+    if default is None or isinstance(default, int):
+        return 7 if not isinstance(default, bool) else not default
+    return 0.25
+
+
+@pytest.mark.parametrize("field", fields(TrainingConfig), ids=lambda field: field.name)
+def test_each_field_of_the_configuration_is_an_option(field):
+    value, option = _other(field.name, field.default), f"--{field.name.replace('_', '-')}"
+    words = [option] if value is True else [option, value]
+    assert _parsed("train", "--out", "w.safetensors", *words).config == replace(TrainingConfig(), **{field.name: value})
+
+
+def _unframed(help_text: list[str]) -> str:
+    return " ".join(" ".join(line.strip("│ ") for line in help_text).split())
+
+
+def test_the_help_of_an_option_is_what_the_field_says(capsys):
+    shown = _unframed(_run(capsys, "train", "--help")[1])
+    documented = dict(
+        re.findall(r"^        (\w+): (.+?)(?=\n        \w+:|\n    ?$|\Z)", TrainingConfig.__doc__, re.M | re.S)
+    )
+    assert documented.keys() == {field.name for field in fields(TrainingConfig)}
+    for name, text in documented.items():
+        assert f"--{name.replace('_', '-')} " in shown
+        assert " ".join(text.split()) in shown, name
+
+
+def _documented() -> list[str]:
+    """Every command `vdsr …` that README and book show in a block of code, a continued line being one."""
+    blocks = []
+    for page in [*ROOT.glob("*.md"), *(ROOT / "book").glob("*.md")]:
+        blocks += re.findall(r"^```(?:console|bash|sh)\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    return [line.removeprefix("$ ") for line in lines if line.removeprefix("$ ").startswith("vdsr ")]
+
+
+def test_the_commands_that_are_documented_are_understood():
+    commands = _documented()
+    assert len(commands) >= 3
+    for command in commands:
+        words = shlex.split(command)[1:]
+        assert isinstance(_parsed(*words), cli._COMMANDS[words[0]])
+
+
+def test_the_documented_recipe_is_that_of_the_weights_that_ship():
+    (command,) = (line for line in _documented() if line.startswith("vdsr train"))
+    given, wanted = _parsed(*shlex.split(command)[1:]), get_experiment(pretrained.DEFAULT)
+    assert given.config == wanted.config
+    assert (given.set, given.held_out, given.scales) == (wanted.training_set, wanted.held_out, wanted.scales)
+    assert (given.patch, given.stride, given.silent_start) == (wanted.patch, wanted.stride, wanted.silent_start)
+    network = VDSR(given.depth, given.width, residual=not given.plain)
+    assert pretrained.model_spec(network) == dict(wanted.model)
+    assert wanted.he_start is False
+
+
+def test_the_command_trains_what_the_experiment_trains(capsys, tmp_path):
+    """The recipe that ships, made small: by `vdsr train` and by `data_scripts` the same weights, bit for bit."""
+    experiment = miniature(get_experiment(pretrained.DEFAULT))
+    results = reproduce.Folders(*(tmp_path / name for name in ("runs", "weights", "kept", "checkpoints")))
+    reproduce.run(experiment, results, progress=False)
+    (tmp_path / "set").mkdir()
+    for name, image in reproduce.load_images("embedded").items():
+        Image.fromarray(image).save(tmp_path / "set" / f"{name}.png")
+    words = ["train", "--set", tmp_path / "set", "--depth", 4, "--width", 8, "--silent-start", "--quiet"]
+    words += ["--device", "cpu", "--out", tmp_path / "w.safetensors"]
+    for field in fields(TrainingConfig):
+        value = getattr(experiment.config, field.name)
+        if value != field.default:
+            words += [f"--{field.name.replace('_', '-')}", *([] if value is True else [value])]
+    status, _, err = _run(capsys, *words)
+    assert (status, err) == (0, [])
+    ours = pretrained.load(str(tmp_path / "w.safetensors")).state_dict()
+    theirs = pretrained.load(str(results.weight_file(experiment))).state_dict()
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_held_out_images_are_scored_and_not_trained_on(capsys, folder):
+    def patches(lines: list[str]) -> int:
+        return next(int(line.split()[0]) for line in lines if " patches of " in line)
+
+    shutil.copy(folder / "a.png", folder / "aa.png")  # the one in the middle, which is kept out
+    words = _train_words(folder)
+    _, whole, _ = _run(capsys, *words)
+    status, less, err = _run(capsys, *words[:-2], "--held-out", 2, "--force")
+    assert (status, err) == (0, [])
+    assert (patches(less), patches(whole)) == (1, 2)
+    assert less[-3].split() == ["x2", "PSNR", "SSIM"]
+    assert less[-2].startswith("1 held out  ")
+
+
+# --- completion --------------------------------------------------------------------------------------
+
+
+def test_completion_for_bash_completes(capsys, tmp_path):
+    status, out, err = _run(capsys, "completion", "bash")
+    assert (status, err) == (0, [])
+    script = tmp_path / "vdsr"
+    script.write_text("\n".join(out))
+    subprocess.run(["bash", "-n", script], check=True, timeout=60)
+    for typed, wanted in [("tr", "train"), ("train --opt", "--optimizer"), ("train --optimizer mu", "muon")]:
+        words = ["vdsr", *typed.split()]
+        ask = f"source {script}; COMP_WORDS=({shlex.join(words)}); COMP_CWORD={len(words) - 1}; _tyro_vdsr"
+        result = subprocess.run(
+            ["bash", "-c", f'{ask}; echo "${{COMPREPLY[@]}}"'], capture_output=True, text=True, check=True, timeout=60
+        )
+        assert result.stdout.split() == [wanted], result.stderr
+
+
+def test_completion_for_zsh_is_a_function_of_its_own(capsys, tmp_path):
+    status, out, err = _run(capsys, "completion", "zsh")
+    assert (status, err) == (0, [])
+    assert out[0] == "#compdef vdsr"
+    assert any("'--cooldown-steps'" in line for line in out)
+    if shutil.which("zsh"):
+        (tmp_path / "_vdsr").write_text("\n".join(out))
+        subprocess.run(["zsh", "-n", tmp_path / "_vdsr"], check=True, timeout=60)
 
 
 # --- info and the rest -------------------------------------------------------------------------------
@@ -595,15 +724,35 @@ def test_info(capsys, tmp_path, monkeypatch):
 def test_help_is_quick_and_loads_no_torch():
     code = "import sys; from vdsr_lib import cli\ntry: cli.main(['upscale', '--help'])\nexcept SystemExit: pass\n"
     code += "assert 'torch' not in sys.modules and 'numpy' not in sys.modules"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert "--tile" in result.stdout
+    for command, option in [("upscale", "--tile"), ("train", "--cooldown-steps")]:
+        asked = code.replace("'upscale'", f"'{command}'")
+        result = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, timeout=60, check=True)
+        assert option in result.stdout
+
+
+def test_the_precisions_are_those_that_devices_know():
+    assert config._CHOICES["precision"] == ("auto", *PRECISIONS)
 
 
 def test_version_and_bad_commands(capsys):
     status, out, _ = _run(capsys, "--version")
     assert (status, out) == (0, [f"vdsr {cli.__version__}"])
     assert "frob" in _fails(capsys, "frob")
-    assert "required" in _fails(capsys)
+    assert "upscale, evaluate, train, info, completion" in _fails(capsys)
+    assert "--frob; see vdsr info --help" in _fails(capsys, "info", "--frob")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_a_message_has_no_frame(folder, encoding):
+    environment = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    result = _process("upscale", "a.png", "-o", "x.png", "-s", "two", folder=folder, env=environment)
+    assert result.returncode == 2
+    message = "could not convert string to float: 'two'; see vdsr upscale --help"
+    assert result.stderr.decode() == f"vdsr upscale: Error parsing -s/--scale: {message}\n"
+    assert (
+        cli._one_line("\x1b[31m╭─\x1b[0m \x1b[1mTitle\x1b[0m ─╮\n│ two  │\n│ words. │\n│ ── │\n│ more │\n")
+        == "two words"
+    )
 
 
 def test_warnings_do_not_reach_the_user(capsys, folder, monkeypatch):

@@ -235,9 +235,11 @@ def test_the_setup_cell_brings_whatever_colab_lacks():
     listed = [*project["dependencies"], *project["optional-dependencies"]["notebooks"]]
     needed = {Requirement(text).name for text in listed}
     brought = {Requirement(text).name for text in re.findall(r'"([\w-]+>=[\d.]+)"', setup_cell.text())}
-    assert needed == COLABS_OWN | (
-        brought - {"lightning-utilities"}
-    )  # which lightning-fabric needs, and --no-deps omits
+    # lightning-fabric needs lightning-utilities, which --no-deps omits; tyro is the command's, which no notebook runs.
+    assert needed - {"tyro"} == COLABS_OWN | (brought - {"lightning-utilities"})
+    assert not [
+        path for path in notebooks.find() if re.search(r"vdsr_lib\.cli|^ *! *vdsr", path.read_text(), re.MULTILINE)
+    ]
 
 
 def test_nothing_a_reader_installs_is_pinned():

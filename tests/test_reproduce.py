@@ -12,7 +12,7 @@ import pytest
 
 from data_scripts import ROOT
 from data_scripts.run import experiments, ledger, reproduce
-from vdsr_lib import pretrained, runs
+from vdsr_lib import datasets, pretrained, runs
 from vdsr_lib.errors import InputError
 from vdsr_lib.models import SRCNN
 
@@ -57,11 +57,11 @@ def test_no_test_image_is_trained_on_or_chosen_by():
 
 def test_split_is_disjoint_and_whole():
     images = {f"{k:02d}": k for k in range(20)}
-    training, held_out = reproduce.split(images, 8)
+    training, held_out = datasets.hold_out(images, 8)
     assert set(training) | set(held_out) == set(images)
     assert not set(training) & set(held_out)
     assert len(held_out) == 2
-    assert reproduce.split(images, 0) == (images, {})
+    assert datasets.hold_out(images, 0) == (images, {})
 
 
 @pytest.mark.parametrize(

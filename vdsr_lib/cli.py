@@ -5,39 +5,45 @@ Exit status: 0; 2 after one line on stderr that says what was wrong; 130 when in
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import io
 import json
 import logging
 import os
 import platform
+import re
 import shlex
 import signal
 import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stderr
+from dataclasses import asdict, dataclass, field
 from functools import partial
+from itertools import dropwhile, takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from . import __version__
 from .errors import DataError, InputError, VdsrError
+from .training.config import TrainingConfig
+
+try:
+    import tyro
+    from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
+    from tyro.constructors import PrimitiveConstructorSpec
+except ImportError as error:
+    raise ImportError("the command vdsr needs tyro: pip install 'tyro>=1.0'") from error
 
 if TYPE_CHECKING:
     from .evaluation import Network, Score
 
 # The rest of the library is imported where it is used: torch takes seconds, and `vdsr --help` should not.
 
+__all__ = ["main"]
+
 BICUBIC = "bicubic"
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,13 +57,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A name that the terminal's encoding lacks is written with escapes, not with a traceback.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    options = _parser().parse_args(words, argparse.Namespace(words=words))
+    if words == ["--version"]:
+        print(f"vdsr {__version__}")
+        return 0
+    options = _parse(words)
     try:
         with warnings.catch_warnings():
             if not sys.warnoptions:  # `python -W` shows them
                 warnings.simplefilter("ignore")
             with _only_our_words():
-                status = options.run(options)
+                status = options.run(words)
             sys.stdout.flush()
             return status
     except VdsrError as error:
@@ -74,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (MemoryError, RuntimeError) as error:
         # torch has no class of its own for memory that the CPU does not have.
         if isinstance(error, MemoryError) or "memory" in str(error).lower():
-            return _fail("out of memory" + ("; try a smaller --tile" if "tile" in options else ""))
+            return _fail("out of memory" + ("; try a smaller --tile" if isinstance(options, Upscale) else ""))
         raise
 
 
@@ -124,9 +133,11 @@ def _file_2_closed() -> Iterator[None]:
 # --- the commands ------------------------------------------------------------------------------------
 
 
-def _upscale(options: argparse.Namespace) -> int:
+def _upscale(options: Upscale) -> int:
     from . import upscaling, upscaling_files
 
+    if not options.inputs:
+        raise InputError("IN is required: an image file, a folder of images, or a quoted pattern")
     upscaling.output_shape((1, 1), options.scale)
     suffix = options.format and f".{options.format}"
     pairs = upscaling_files.plan(options.inputs, options.output, suffix)
@@ -172,7 +183,7 @@ def _upscale(options: argparse.Namespace) -> int:
     return 2 if failed else 0
 
 
-def _evaluate(options: argparse.Namespace) -> int:
+def _evaluate(options: Evaluate, words: Sequence[str]) -> int:
     from . import datasets, evaluation
 
     protocol = evaluation.get_protocol(options.protocol)
@@ -211,32 +222,33 @@ def _evaluate(options: argparse.Namespace) -> int:
             "seconds": round(seconds, 2),
             "device": _device_name(options.device),
             "versions": _versions(),
-            "command": shlex.join(["vdsr", *options.words]),
+            "command": shlex.join(["vdsr", *words]),
         }
         _write_json(record, options.json)
     return 0
 
 
-def _train(options: argparse.Namespace) -> int:
+def _train(options: Train) -> int:
     import torch
 
-    from . import datasets, pretrained, training
-    from .models import VDSR
+    from . import datasets, evaluation, pretrained, training
+    from .models import VDSR, silence_
     from .patches import extract_patches
 
     if options.out.suffix != ".safetensors":
         raise InputError(f"{options.out}: wanted a name that ends in .safetensors")
     _check_target(options.out, force=options.force)
-    config = training.TrainingConfig(
-        **{name: value for name, value in vars(options).items() if name in {*_CONFIG, "augment"}}
-    )
+    config = options.config
     where = _fabric_device(options.device)
     if left_out := datasets.left_out(options.set):
         print(left_out)
     images = datasets.load_set(options.set, progress=not options.quiet and sys.stderr.isatty())
-    patches = extract_patches(images.values(), options.scales)
+    images, held_out = datasets.hold_out(images, options.held_out)
+    patches = extract_patches(images.values(), options.scales, size=options.patch, stride=options.stride)
     torch.manual_seed(config.seed)
     model = VDSR(options.depth, options.width, residual=not options.plain)
+    if options.silent_start:
+        silence_(model)
     fabric = training.default_fabric(config.precision, **where)
     print(f"{len(patches)} patches of {options.set} for scales {_commas(options.scales)}, depth {options.depth}")
     callbacks: list[training.Callback] = [] if options.quiet else [training.Progress(disable=None, mininterval=1)]
@@ -245,11 +257,15 @@ def _train(options: argparse.Namespace) -> int:
     state = training.train(model, patches, config, callbacks, resume=options.checkpoint, fabric=fabric)
     model.load_state_dict(state.averaged_weights())
     pretrained.save(model, options.out, set=options.set, scales=options.scales, steps=state.step, config=asdict(config))
+    if held_out:
+        results = evaluation.evaluate(held_out, options.scales, model)
+        means = {scale: evaluation.mean_score(scores) for scale, scores in results.items()}
+        print(_table({f"{len(held_out)} held out": means}, {}))
     print(f"{options.out}: {state.step} steps; `vdsr evaluate --weights {options.out}` scores it")
     return 0
 
 
-def _info(options: argparse.Namespace) -> int:
+def _info() -> int:
     import torch
 
     from . import datasets, devices, pretrained
@@ -272,7 +288,7 @@ def _info(options: argparse.Namespace) -> int:
 # --- what they share ---------------------------------------------------------------------------------
 
 
-def _load(options: argparse.Namespace) -> tuple[Network | None, str, str | None]:
+def _load(options: Upscale | Evaluate) -> tuple[Network | None, str, str | None]:
     """`(network on its device, name, SHA-256 of its file)`."""
     from . import devices, pretrained
 
@@ -324,7 +340,7 @@ def _plain_float32() -> AbstractContextManager:
     return tf32(False)
 
 
-def _paper_row(options: argparse.Namespace, network: Network | None) -> Mapping[int, str]:
+def _paper_row(options: Evaluate, network: Network | None) -> Mapping[int, str]:
     """What the paper's table 3 has for the set, by scale; marked `?` where it was not confirmed."""
     from . import runs
 
@@ -369,7 +385,7 @@ def _versions() -> dict[str, str]:
     }
 
 
-def _progress(options: argparse.Namespace, label: str, unit: str) -> Callable[[Iterable], Iterable]:
+def _progress(options: _Common, label: str, unit: str) -> Callable[[Iterable], Iterable]:
     """A bar on stderr, gone when it is done; none where stderr is no terminal."""
     from tqdm import tqdm
 
@@ -408,120 +424,202 @@ def _fail(message: str) -> int:
 
 # --- the arguments -----------------------------------------------------------------------------------
 
+# What stands below is all that a command takes: tyro makes the options, the help and the shells' completion from it.
 
-def _scales(text: str) -> tuple[int, ...]:
+
+def _scales_from(words: Sequence[str]) -> tuple[int, ...]:
+    (text,) = words
     try:
         scales = tuple(int(part) for part in text.split(","))
     except ValueError:
         scales = ()
     if not scales or min(scales) < 1 or len(set(scales)) < len(scales):
-        raise argparse.ArgumentTypeError(f"wanted whole numbers such as 2,3,4, got {text!r}")
+        raise ValueError(f"wanted whole numbers such as 2,3,4, got {text!r}")
     return scales
 
 
-def _names(text: str) -> list[str]:
-    return list(dict.fromkeys(part for part in text.split(",") if part))
+def _names_from(words: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part for part in words[0].split(",") if part))
 
 
-def _whole(text: str) -> int:
-    number = int(text) if text.isdecimal() else -1
+def _whole_from(words: Sequence[str]) -> int:
+    number = int(words[0]) if words[0].isdecimal() else -1
     if number < 0:
-        raise argparse.ArgumentTypeError(f"wanted a whole number >= 0, got {text!r}")
+        raise ValueError(f"wanted a whole number >= 0, got {words[0]!r}")
     return number
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="vdsr", description="VDSR (Kim, Lee and Lee, CVPR 2016): super-resolution of single images.")
-    parser.add_argument("--version", action="version", version=f"vdsr {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=_Parser)
-    _add_upscale(commands.add_parser("upscale", help="upscale image files", description=_UPSCALE))
-    _add_evaluate(commands.add_parser("evaluate", help="PSNR and SSIM on a test set", description=_EVALUATE))
-    _add_train(commands.add_parser("train", help="train a network", description=_TRAIN))
-    info = commands.add_parser("info", help="versions, device, cache, weights")
-    info.set_defaults(run=_info)
-    return parser
+def _joined(values: Sequence[object]) -> list[str]:
+    return [",".join(map(str, values))]
 
 
+_Scales = Annotated[
+    tuple[int, ...], PrimitiveConstructorSpec(1, "S,S", _scales_from, lambda value: isinstance(value, tuple), _joined)
+]
+_Names = Annotated[
+    tuple[str, ...], PrimitiveConstructorSpec(1, "A,B", _names_from, lambda value: isinstance(value, tuple), _joined)
+]
+_Whole = Annotated[
+    int, PrimitiveConstructorSpec(1, "N", _whole_from, lambda value: isinstance(value, int), lambda value: [str(value)])
+]
 _WEIGHTS = (
     "the name of shipped weights (see `vdsr info`), `authors` for the release of the paper's authors, `bicubic` "
-    "for none, or a .safetensors file"
+    "for none, or a .safetensors file; by default the best there are"
 )
-_UPSCALE = (
-    "Upscale image files: whatever Pillow reads, to PNG, JPEG, TIFF or WebP. An input is never overwritten, and an "
-    "output that is there already is kept unless --force is given. A file that fails does not stop the others. "
-    "IN - is stdin, and OUT - is stdout, in the format of --format or PNG."
-)
-_EVALUATE = "Degrade the images of a set, restore them, and print PSNR and SSIM beside the paper's."
-_TRAIN = "Train a VDSR by the paper's algorithm; every default is the paper's."
 
 
-def _add_upscale(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("inputs", nargs="+", metavar="IN", help="image file, folder of images, or quoted pattern")
-    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="file for one input, or folder")
-    parser.add_argument("-s", "--scale", required=True, type=float, metavar="S", help="any number >= 1")
-    parser.add_argument("-w", "--weights", metavar="NAME", help=f"{_WEIGHTS}; by default the best there are")
-    parser.add_argument("--format", choices=("png", "jpg", "tif", "webp"), help="of the files in an output folder")
-    parser.add_argument("--background", metavar="COLOUR", help="what transparent parts are laid on, such as white")
-    parser.add_argument("--quality", type=_whole, default=95, metavar="Q", help="of JPEG and WebP, 1 to 100 (95)")
-    parser.add_argument(
-        "--tile", type=_whole, default=512, metavar="N", help="side of a tile in pixels (512); 0 for none"
+@dataclass(frozen=True, kw_only=True)
+class _Common:
+    device: Annotated[str, arg(metavar="NAME", help="auto, cpu, cuda or mps")] = "auto"
+    quiet: Annotated[bool, arg(aliases=["-q"], help="no progress bar")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upscale(_Common):
+    """Upscale image files.
+
+    Whatever Pillow reads, to PNG, JPEG, TIFF or WebP. An input is never overwritten, and an output that is there
+    already is kept unless --force is given. A file that fails does not stop the others. IN - is stdin, and OUT - is
+    stdout, in the format of --format or PNG.
+    """
+
+    inputs: Annotated[
+        Positional[tuple[str, ...]],
+        arg(
+            metavar="IN [IN ...]",
+            help="image file, folder of images, or quoted pattern",
+            help_behavior_hint="(required)",
+        ),
+    ] = ()
+    output: Annotated[str, arg(aliases=["-o"], metavar="OUT", help="file for one input, or folder")]
+    scale: Annotated[float, arg(aliases=["-s"], metavar="S", help="any number >= 1")]
+    weights: Annotated[str | None, arg(aliases=["-w"], metavar="NAME", help=_WEIGHTS)] = None
+    format: Annotated[Literal["png", "jpg", "tif", "webp"] | None, arg(help="of the files in an output folder")] = None
+    background: Annotated[
+        str | None, arg(metavar="COLOUR", help="what transparent parts are laid on, such as white")
+    ] = None
+    quality: Annotated[_Whole, arg(metavar="Q", help="of JPEG and WebP, 1 to 100")] = 95
+    tile: Annotated[_Whole, arg(help="side of a tile in pixels, 0 for none")] = 512
+    force: Annotated[bool, arg(help="replace outputs that are there already")] = False
+
+    def run(self, words: Sequence[str]) -> int:
+        return _upscale(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate(_Common):
+    """PSNR and SSIM on a test set.
+
+    Degrades the images of a set, restores them, and prints PSNR and SSIM beside the paper's.
+    """
+
+    set: Annotated[str, arg(metavar="NAME", help="Set5, Set14, B100, Urban100, or a folder of images")] = "Set5"
+    scales: Annotated[_Scales, arg(help="whole numbers")] = (2, 3, 4)
+    weights: Annotated[str | None, arg(aliases=["-w"], metavar="NAME", help=_WEIGHTS)] = None
+    protocol: Annotated[str, arg(metavar="NAME", help="how scores are made")] = "authors"
+    images: Annotated[_Names, arg(help="only these images of the set")] = ()
+    json: Annotated[Path | None, arg(metavar="FILE", help="write all values there")] = None
+
+    def run(self, words: Sequence[str]) -> int:
+        return _evaluate(self, words)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(_Common):
+    """Train a VDSR.
+
+    By the paper's algorithm; every default is the paper's.
+    """
+
+    out: Annotated[Path, arg(metavar="FILE", help="weights to write, a .safetensors file")]
+    set: Annotated[str, arg(metavar="NAME", help="T91, 291, or a folder of images")] = "T91"
+    held_out: Annotated[_Whole, arg(help="keep every N-th image out, and score those at the end; 0 keeps none out")] = 0
+    scales: Annotated[_Scales, arg(help="trained together")] = (2, 3, 4)
+    patch: Annotated[_Whole, arg(help="side of a patch in pixels")] = 41
+    stride: Annotated[_Whole, arg(help="from patch to patch, in pixels")] = 41
+    depth: Annotated[_Whole, arg(help="number of layers")] = 20
+    width: Annotated[_Whole, arg(help="channels of a layer")] = 64
+    plain: Annotated[bool, arg(help="no residual: the network gives the image itself")] = False
+    silent_start: Annotated[bool, arg(help="the last layer starts at zero, so the network at its input")] = False
+    checkpoint: Annotated[
+        Path | None, arg(metavar="FILE", help="written every minute; the same command goes on from it")
+    ] = None
+    force: Annotated[bool, arg(help="replace OUT if it is there already")] = False
+    config: Annotated[OmitArgPrefixes[TrainingConfig], arg(name="the run", help="")] = field(
+        default_factory=TrainingConfig
     )
-    parser.add_argument("--force", action="store_true", help="replace outputs that are there already")
-    _add_common(parser, _upscale)
+
+    def run(self, words: Sequence[str]) -> int:
+        return _train(self)
 
 
-def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--set", default="Set5", help="Set5, Set14, B100, Urban100, or a folder of images (Set5)")
-    parser.add_argument("--scales", type=_scales, default=(2, 3, 4), metavar="S,S", help="whole numbers (2,3,4)")
-    parser.add_argument("-w", "--weights", metavar="NAME", help=f"{_WEIGHTS}; by default the best there are")
-    parser.add_argument("--protocol", default="authors", help="how scores are made (authors)")
-    parser.add_argument("--images", type=_names, metavar="A,B", help="only these images of the set")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all values there")
-    _add_common(parser, _evaluate)
+@dataclass(frozen=True, kw_only=True)
+class Info:
+    """Versions, device, cache, weights."""
+
+    def run(self, words: Sequence[str]) -> int:
+        return _info()
 
 
-def _add_train(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--set", default="T91", help="T91, 291, or a folder of images (T91)")
-    parser.add_argument("--scales", type=_scales, default=(2, 3, 4), metavar="S,S", help="trained together (2,3,4)")
-    parser.add_argument("--depth", type=_whole, default=20, help="number of layers (20)")
-    parser.add_argument("--width", type=_whole, default=64, help="channels of a layer (64)")
-    parser.add_argument("--plain", action="store_true", help="no residual: the network gives the image itself")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="weights to write, a .safetensors file")
-    parser.add_argument(
-        "--checkpoint", type=Path, metavar="FILE", help="written every minute; the same command goes on from it"
-    )
-    parser.add_argument("--force", action="store_true", help="replace OUT if it is there already")
-    _add_common(parser, _train)
-    group = parser.add_argument_group("the run")
-    for name, (kind, text) in _CONFIG.items():
-        group.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="X", default=argparse.SUPPRESS, help=text)
-    group.add_argument("--augment", action="store_true", help="turn and flip the patches at random")
+@dataclass(frozen=True, kw_only=True)
+class Completion:
+    """Print what lets a shell complete this command.
+
+    For bash: `vdsr completion bash > ~/.local/share/bash-completion/completions/vdsr`. For zsh: `vdsr completion zsh >
+    _vdsr`, in a folder that $fpath names.
+    """
+
+    shell: Annotated[Positional[Literal["bash", "zsh"]], arg(metavar="SHELL", help="bash or zsh")]
+
+    def run(self, words: Sequence[str]) -> int:
+        _parse(["--tyro-write-completion", self.shell, "-"])  # prints, and ends the process
+        return 0
 
 
-# Fields of `training.TrainingConfig`; those that are not given keep its defaults.
-_CONFIG: dict[str, tuple[Callable[[str], Any], str]] = {
-    "epochs": (float, "passes over the patches (80)"),
-    "steps": (_whole, "number of steps, in place of --epochs"),
-    "batch_size": (_whole, "patches a step (64)"),
-    "optimizer": (str, "sgd or adam (sgd)"),
-    "learning_rate": (float, "at the start (0.1)"),
-    "schedule": (str, "step, cosine or constant (step)"),
-    "warmup_steps": (_whole, "linear warm-up (0)"),
-    "clip": (str, "value, norm or none (value)"),
-    "theta": (float, "of the clip by value (1e-4)"),
-    "max_norm": (float, "of the clip by norm (1)"),
-    "loss": (str, "l2 or l1 (l2)"),
-    "weight_decay": (float, "(1e-4)"),
-    "ema": (float, "decay of a moving average of the weights, 0 for none (0)"),
-    "precision": (str, "auto, fp32, tf32 or bf16 (auto)"),
-    "seed": (int, "(0)"),
+Command = Upscale | Evaluate | Train | Info | Completion
+_COMMANDS: dict[str, type[Command]] = {
+    "upscale": Upscale,
+    "evaluate": Evaluate,
+    "train": Train,
+    "info": Info,
+    "completion": Completion,
 }
+_DESCRIPTION = (
+    "VDSR (Kim, Lee and Lee, CVPR 2016): super-resolution of single images. `vdsr --version` prints the version."
+)
 
 
-def _add_common(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], int]) -> None:
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (auto)")
-    parser.add_argument("-q", "--quiet", action="store_true", help="no progress bar")
-    parser.set_defaults(run=run)
+def _parse(words: Sequence[str]) -> Command:
+    """The command that the words ask for; after help, or one line that says what is wrong, the process ends."""
+    name = words[0] if words and words[0] in _COMMANDS else ""
+    kinds: list[Any] = []
+    for other, kind in _COMMANDS.items():
+        title = None if other == name else (kind.__doc__ or "").splitlines()[0]  # its own page has the whole text
+        kinds.append(Annotated[kind, subcommand(other, description=title)])
+    commands: Any = Union[tuple(kinds)]  # noqa: UP007
+    config = (tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone, tyro.conf.HelptextFromCommentsOff)
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):
+            return tyro.cli(commands, prog="vdsr", description=_DESCRIPTION, args=words, config=config)
+    except SystemExit as stop:
+        if not stop.code:
+            raise SystemExit(0) from None
+        prog = f"vdsr {name}".strip()
+        print(f"{prog}: {_one_line(said.getvalue())}; see {prog} --help", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _one_line(box: str) -> str:
+    """What a framed message of tyro's says first, without its frame and colours."""
+    lines = [line.strip(" │|") for line in re.sub(r"\x1b\[[\d;]*m", "", box).splitlines()]
+    below_title = dropwhile(_is_rule, lines[1:])
+    text = " ".join(" ".join(takewhile(lambda line: not _is_rule(line), below_title)).split())
+    return re.sub(r"^Error parsing \S*config: ", "", text).rstrip(".")
+
+
+def _is_rule(line: str) -> bool:
+    return not line.strip("─-╰╯+")
 
 
 if __name__ == "__main__":

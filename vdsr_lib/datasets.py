@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -184,6 +184,16 @@ def load_set(set_name: str, *, progress: bool = False) -> dict[str, np.ndarray]:
         return {file.name: read_image(file) for file in files}
     parts: Iterable[str] = ("T91", "BSD200") if set_name == "291" else (set_name,)
     return {path.stem: read_image(path) for part in parts for path in fetch_set(part, progress=progress)}
+
+
+def hold_out(images: Mapping[str, np.ndarray], every: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """`(training, held out)`: every `every`-th image in name order is kept out; 0 keeps none."""
+    names = sorted(images)
+    kept_out = set(names[every // 2 :: every]) if every else set()
+    return (
+        {name: images[name] for name in names if name not in kept_out},
+        {name: images[name] for name in names if name in kept_out},
+    )
 
 
 def left_out(set_name: str) -> str:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import nn
@@ -26,6 +27,7 @@ from vdsr_lib.files import write_atomically
 from vdsr_lib.models import VDSR
 from vdsr_lib.patches import Patches, extract_patches
 from vdsr_lib.training import TrainingConfig, default_fabric, train
+from vdsr_lib.training.config import Precision
 
 from ..commands import parser_for
 from . import playground, try_it
@@ -52,7 +54,7 @@ def synthetic(count: int) -> Patches:
     return Patches(y, y.clone(), torch.full((count,), 2))
 
 
-def our_steps(patches: Patches, precision: str, steps: int) -> Callable[[], None]:
+def our_steps(patches: Patches, precision: Precision, steps: int) -> Callable[[], None]:
     """`steps` steps of the library's own loop."""
     model = VDSR(DEPTH)
     config = TrainingConfig(steps=steps, batch_size=BATCH, precision=precision, log_every=steps, augment=True)
@@ -86,7 +88,7 @@ def measure(rounds: int, steps: int) -> dict[str, float | str]:
     precision = resolve_precision("auto", device)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     patches = synthetic(steps * BATCH).to(device)
-    ours = replace(TrainingConfig(), precision=precision)
+    ours = replace(TrainingConfig(), precision=cast(Precision, precision))
     size = 2048 if device.type == "cpu" else 8192
     times = in_turn(
         {

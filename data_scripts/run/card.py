@@ -55,7 +55,7 @@ from vdsr_lib.training.muon import orthogonalize
 
 from ..commands import parser_for
 from .experiments import CARD_QUEUE, CARD_SEARCH, Experiment, get_experiment, miniature, step_flop
-from .reproduce import Folders, initial_network, load_images, new_record, split
+from .reproduce import Folders, initial_network, load_images, new_record
 
 CHUNK = 250  # steps between two looks at the clock
 VARIANTS = ("plain", "fused", "compiled")
@@ -334,7 +334,7 @@ class Stepper:
 def _images(source: str, held_out: int) -> dict[str, np.ndarray]:
     """The pictures of a set by name; with `held_out`, those that a training set keeps out."""
     if held_out:
-        return split(load_images(source), held_out)[1]
+        return datasets.hold_out(load_images(source), held_out)[1]
     return dict(load_images(source))
 
 
@@ -405,7 +405,7 @@ def means(scores: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, 
 
 @lru_cache(maxsize=12)
 def _patches(training_set: str, held_out: int, scales: tuple[int, ...], size: int, stride: int) -> Patches:
-    training, _ = split(load_images(training_set), held_out)
+    training, _ = datasets.hold_out(load_images(training_set), held_out)
     return extract_patches(training.values(), scales, size=size, stride=stride)
 
 

@@ -26,7 +26,7 @@ from vdsr_lib.analysis.gradient_flow import HE
 from vdsr_lib.devices import resolve_precision
 from vdsr_lib.errors import DivergedError
 from vdsr_lib.files import clear_temporary_files
-from vdsr_lib.models import SRCNN, VDSR
+from vdsr_lib.models import SRCNN, VDSR, silence_
 from vdsr_lib.patches import Patches, count_patches, extract_patches
 from vdsr_lib.training import (
     Callback,
@@ -96,16 +96,6 @@ def load_images(set_name: str) -> dict[str, np.ndarray]:
     return {"camera": images["camera"][128:384, 128:384], "astronaut": images["astronaut"][:256, :256]}
 
 
-def split(images: Mapping[str, np.ndarray], held_out: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """`(training, held out)`: every `held_out`-th image in name order is kept out; 0 keeps none."""
-    names = sorted(images)
-    kept_out = set(names[held_out // 2 :: held_out]) if held_out else set()
-    return (
-        {n: images[n] for n in names if n not in kept_out},
-        {n: images[n] for n in names if n in kept_out},
-    )
-
-
 def score_sets(network: nn.Module, sets: Mapping[str, tuple[Mapping[str, np.ndarray], tuple[int, ...]]]) -> dict:
     """`scores[set][scale][image]` of a network by the authors' protocol, as a record holds them."""
     scores: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
@@ -120,7 +110,7 @@ def score_sets(network: nn.Module, sets: Mapping[str, tuple[Mapping[str, np.ndar
 
 def prepare(experiment: Experiment) -> tuple[Patches, dict[str, np.ndarray]]:
     """`(patches, images to score along the way)` of an experiment."""
-    training, held_out = split(load_images(experiment.training_set), experiment.held_out)
+    training, held_out = datasets.hold_out(load_images(experiment.training_set), experiment.held_out)
     patches = extract_patches(training.values(), experiment.scales, size=experiment.patch, stride=experiment.stride)
     return patches, held_out or load_images(experiment.curve[0])
 
@@ -141,7 +131,7 @@ def initial_network(experiment: Experiment) -> VDSR | SRCNN:
     if experiment.he_start:
         HE.apply_(model)
     if experiment.silent_start:
-        torch.nn.init.zeros_(list(model.parameters())[-2])  # the last layer's kernel; its bias is zero already
+        silence_(model)
     return model
 
 
@@ -348,7 +338,7 @@ def estimate(flops: float, folders: Folders) -> str:
     """
     lines, total = [f"{'experiment':28} {'steps left':>10} {'PFLOP':>9} {'hours':>8}"], 0.0
     for name, experiment in EXPERIMENTS.items():
-        training, _ = split(load_images(experiment.training_set), experiment.held_out)
+        training, _ = datasets.hold_out(load_images(experiment.training_set), experiment.held_out)
         samples = count_patches(
             [image.shape for image in training.values()],
             experiment.scales,

@@ -5,17 +5,22 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal, get_args
 
-from ..devices import PRECISIONS
 from ..errors import InputError
 
+Optimizer = Literal["sgd", "adam", "muon"]
+Schedule = Literal["step", "cosine", "cooldown", "constant"]
+Clip = Literal["value", "norm", "none"]
+Loss = Literal["l2", "l1"]
+Precision = Literal["auto", "fp32", "tf32", "bf16", "fp16"]
+
 _CHOICES: dict[str, tuple[str, ...]] = {
-    "optimizer": ("sgd", "adam", "muon"),
-    "schedule": ("step", "cosine", "cooldown", "constant"),
-    "clip": ("value", "norm", "none"),
-    "loss": ("l2", "l1"),
-    "precision": ("auto", *PRECISIONS),
+    "optimizer": get_args(Optimizer),
+    "schedule": get_args(Schedule),
+    "clip": get_args(Clip),
+    "loss": get_args(Loss),
+    "precision": get_args(Precision),
 }
 
 _ABOVE_0 = 5e-324  # the least of all floats
@@ -45,34 +50,37 @@ _NUMBERS: dict[str, tuple[type, float, float]] = {
 class TrainingConfig:
     """Everything that decides a run, but the network and the patches. The defaults are the paper's.
 
+    The command `vdsr train` has an option for each field, and prints as its help what stands here.
+
     Attributes:
         epochs: passes over the patches; the paper's 80. An epoch is `len(patches) / batch_size`
             steps, a fraction: the stream of samples does not stop at its end.
         steps: number of steps in place of `epochs`.
         batch_size: over all processes together; the paper's 64.
-        optimizer: `"sgd"` (the paper's), `"adam"`, or `"muon"` (the modern recipe's; see `vdsr_lib.training.muon`).
+        optimizer: sgd is the paper's; muon is the modern recipe's, see `vdsr_lib.training.muon`.
         learning_rate: γ at the start; the paper's 0.1, which only clipping makes possible.
-        momentum, weight_decay: the paper's 0.9 and 1e-4. Adam takes β₁ = momentum; Muon has no decay.
-        schedule: `"step"` (÷ `drop_factor` every `drop_epochs`), `"cosine"` to zero, `"constant"`, or
-            `"cooldown"`: constant, then straight to zero over the last `cooldown_steps`. Until
-            then the run does not depend on its length, so one checkpoint starts both a short run's
-            end and a longer run.
+        momentum: the paper's 0.9; β₁ of Adam.
+        weight_decay: the paper's 1e-4; Muon has none.
+        schedule: step divides by `drop_factor` every `drop_epochs`; cosine goes to zero; cooldown is constant, then
+            goes straight to zero over the last `cooldown_steps`: until then the run does not depend on its
+            length, so one checkpoint starts both a short run's end and a longer run.
         warmup_steps: linear warm-up; the paper has none.
-        cooldown_steps: length of the last part of `"cooldown"`, in steps.
-        drop_epochs, drop_factor: the paper's 20 and 10.
-        clip: `"value"` (the paper's), `"norm"`, or `"none"`.
+        cooldown_steps: length of the last part of the schedule cooldown, in steps.
+        drop_epochs: of the schedule step; the paper's 20.
+        drop_factor: of the schedule step; the paper's 10.
+        clip: by value (the paper's), by norm, or none.
         theta: θ of the paper's clip. Not printed in the paper; 1e-4 comes from our search.
         max_norm: bound of the clip by norm.
-        loss: `"l2"`, the paper's ½‖r − f(x)‖² summed over pixels and averaged over the batch; or
-            `"l1"`, the mean absolute error over pixels.
-        augment: turn and flip each sample at random (the paper's table 3 does).
+        loss: l2 is the paper's ½‖r − f(x)‖² summed over pixels and averaged over the batch; l1 is the mean
+            absolute error over pixels.
+        augment: turn and flip each sample at random, as for the paper's table 3.
         last_layer_factor: learning rate of the last layer relative to the others; SRCNN's is 0.1.
-        ema: decay of a moving average of the weights, in [0, 1); 0 keeps none (the paper).
-        precision: `"fp32"`, `"tf32"` (CUDA; the same as fp32 elsewhere), `"bf16"`, `"fp16"`, or `"auto"`: bf16
-            where the processor or card has units for it, fp16 on cards that have units for that alone
-            (Volta, Turing), else fp32. Without such units bf16 is emulated, and was measured 12 times
-            slower than fp32. In fp16 the loss is scaled up for the backward pass, and the gradients are
-            scaled down again before they are clipped; a step whose gradients overflow is left out.
+        ema: decay of a moving average of the weights, in [0, 1); 0 keeps none, as in the paper.
+        precision: tf32 is for CUDA, and the same as fp32 elsewhere. auto is bf16 where the processor or card has
+            units for it, fp16 on cards that have units for that alone, such as Volta and Turing, else fp32.
+            Without such units bf16 is emulated, and was measured 12 times slower than fp32. In fp16 the loss is
+            scaled up for the backward pass, and the gradients are scaled down again before they are clipped; a
+            step whose gradients overflow is left out.
         seed: of the batches' order and of the augmentation. The network is initialised by its maker.
         log_every: steps between two entries of the history.
     """
@@ -80,23 +88,23 @@ class TrainingConfig:
     epochs: float = 80
     steps: int | None = None
     batch_size: int = 64
-    optimizer: str = "sgd"
+    optimizer: Optimizer = "sgd"
     learning_rate: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 1e-4
-    schedule: str = "step"
+    schedule: Schedule = "step"
     warmup_steps: int = 0
     cooldown_steps: int = 0
     drop_epochs: float = 20
     drop_factor: float = 10
-    clip: str = "value"
+    clip: Clip = "value"
     theta: float = 1e-4
     max_norm: float = 1.0
-    loss: str = "l2"
+    loss: Loss = "l2"
     augment: bool = False
     last_layer_factor: float = 1.0
     ema: float = 0.0
-    precision: str = "auto"
+    precision: Precision = "auto"
     seed: int = 0
     log_every: int = 10
 
