@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from skimage import data
 
+from data_scripts import ROOT
 from data_scripts.run import try_it
 from data_scripts.site.notebooks import BOOK
 from vdsr_lib import exporting, pretrained
@@ -135,3 +137,39 @@ def test_the_page_interpolates_as_the_library(tmp_path):
         # One step where the last bit of a double decides a half, and that is rare.
         assert differences.max() <= 1, case["scale"]
         assert np.mean(differences > 0) < 1e-3, case["scale"]
+
+
+ENCODE = """
+import fs from "fs";
+import { encodePng } from "./png.js";
+for (const { name, data, height, width } of JSON.parse(fs.readFileSync("cases.json"))) {
+  const file = await encodePng({ data: Uint8ClampedArray.from(data), width, height });
+  fs.writeFileSync(name, Buffer.from(await file.arrayBuffer()));
+}
+"""
+
+
+def test_the_page_writes_pngs_with_the_channels_that_a_picture_needs(tmp_path):
+    """Grey or colour, and alpha where it is needed: what comes back is the picture, under its transparent parts too."""
+    node = shutil.which("node") or shutil.which("node", path=str(Path(sys.executable).parent))
+    encoder = ROOT / "node_modules" / "pngjs" / "browser.js"
+    if node is None or not encoder.exists():
+        pytest.skip("needs node, which comes with the extra `book`, and npm's packages")
+    (tmp_path / "pngjs").mkdir()
+    shutil.copy(encoder, tmp_path / "pngjs")
+    shutil.copy(PAGE / "png.js", tmp_path)
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    (tmp_path / "run.js").write_text(ENCODE)
+    values = np.random.default_rng(0).integers(0, 256, (7, 9, 4), np.uint8)
+    values[0, 0] = (200, 100, 50, 0)
+    pictures = {"L": values[..., 0], "LA": values[..., 2:], "RGB": values[..., :3], "RGBA": values}
+    cases = []
+    for mode, pixels in pictures.items():
+        rgba = np.array(Image.fromarray(pixels).convert("RGBA"))
+        cases.append({"name": f"{mode}.png", "data": rgba.ravel().tolist(), "height": 7, "width": 9})
+    (tmp_path / "cases.json").write_text(json.dumps(cases))
+    subprocess.run([node, "run.js"], cwd=tmp_path, check=True, timeout=120)
+    for mode, pixels in pictures.items():
+        with Image.open(tmp_path / f"{mode}.png") as found:
+            assert found.mode == mode
+            assert np.array_equal(np.asarray(found), pixels)

@@ -39,6 +39,7 @@ ORT = "onnxruntime-web/dist"
 VENDORED = {
     "mathjax/es5/tex-chtml.js": "_vendor/vendor/mathjax/tex-chtml.js",
     "mathjax/es5/output/chtml/fonts/woff-v2": "_vendor/vendor/mathjax/output/chtml/fonts/woff-v2",
+    "pngjs/browser.js": "_root/try_it/pngjs/browser.js",
 } | {
     # For the processor, and for the graphics card; a browser fetches one of the two.
     f"{ORT}/{name}": f"_root/try_it/ort/{name}"

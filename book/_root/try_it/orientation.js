@@ -1,12 +1,10 @@
 // The EXIF orientation of a file, read here: one browser turns a WebP or a PNG by it, another does not.
 
-import { checksum } from "./png.js";
-
 const ORIENTATION = 0x0112;
 const SHORT = 3;
 const text = (view, at, length) => String.fromCharCode(...new Uint8Array(view.buffer, view.byteOffset + at, length));
 
-/** Where the EXIF data of a JPEG, PNG or WebP file lie: `{at, end, chunk}`, `chunk` being a PNG's; or null. */
+/** Where the EXIF data of a JPEG, PNG or WebP file lie: `{at, end, chunk}`, a PNG's chunk beginning at `chunk`; or null. */
 function findExif(view) {
   const size = view.byteLength;
   if (size > 12 && view.getUint16(0) === 0xffd8) {
@@ -20,7 +18,7 @@ function findExif(view) {
   } else if (size > 12 && text(view, 1, 3) === "PNG") {
     for (let at = 8; at + 12 <= size; ) {
       const end = at + 8 + view.getUint32(at);
-      if (text(view, at + 4, 4) === "eXIf" && end + 4 <= size) return { at: at + 8, end, chunk: at + 4 };
+      if (text(view, at + 4, 4) === "eXIf" && end + 4 <= size) return { at: at + 8, end, chunk: at };
       at = end + 4;
     }
   } else if (size > 12 && text(view, 0, 4) === "RIFF" && text(view, 8, 4) === "WEBP") {
@@ -36,8 +34,15 @@ function findExif(view) {
   return null;
 }
 
+function without(bytes, from, to) {
+  const rest = new Uint8Array(bytes.length - (to - from));
+  rest.set(bytes.subarray(0, from));
+  rest.set(bytes.subarray(to), from);
+  return rest;
+}
+
 /**
- * The orientation that a file names, 1 to 8, and the file with that tag set to 1: whoever decodes it turns nothing.
+ * The orientation that a file names, 1 to 8, and the file without it: whoever decodes it turns nothing.
  * A file without the tag, or with a damaged one, comes back as it is, with 1.
  */
 export function takeOrientation(bytes) {
@@ -54,9 +59,10 @@ export function takeOrientation(bytes) {
     const short = view.getUint16(entry + 2, little) === SHORT;
     const orientation = short ? view.getUint16(entry + 8, little) : view.getUint32(entry + 8, little);
     if (!(orientation >= 2 && orientation <= 8)) return none;
+    // A PNG's chunk ends with a checksum, so it is left out whole; elsewhere the tag is set to 1.
+    if (exif.chunk) return { orientation, bytes: without(bytes, exif.chunk, exif.end + 4) };
     if (short) view.setUint16(entry + 8, 1, little);
     else view.setUint32(entry + 8, 1, little);
-    if (exif.chunk) view.setUint32(exif.end, checksum(bytes.subarray(exif.chunk, exif.end)));
     return { orientation, bytes };
   }
   return none;

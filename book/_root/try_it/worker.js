@@ -11,7 +11,6 @@
 
 import { openNetwork } from "./network.js";
 import { takeOrientation, upright } from "./orientation.js";
-import { encodePng } from "./png.js";
 import { fillHiddenColour, MAX_PIXELS, outputShape, tiles, upscaleTile } from "./upscale.js";
 
 let picture = null;
@@ -100,7 +99,10 @@ self.onmessage = async ({ data }) => {
     if (data.task === "take") take(data.picture);
     if (data.task === "look") looked = data.centre;
     if (data.task === "upscale") await upscale(data);
-    if (data.task === "png") postMessage({ png: await encodePng(data.picture) });
+    if (data.task === "png") {
+      const { encodePng } = await import("./png.js");
+      postMessage({ png: encodePng(data.picture) });
+    }
   } catch (error) {
     const words = error.forReader ? error.message : `Something went wrong: ${error.message ?? error}`;
     postMessage({ error: words });
