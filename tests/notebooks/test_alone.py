@@ -13,10 +13,12 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from importlib import metadata
 
 import nbformat
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from data_scripts.site import notebooks, plain_notebooks, setup_cell
 
@@ -67,6 +69,53 @@ def oldest():
             except OSError:  # another process was first
                 assert folder.exists()
     return folder
+
+
+# What Colab has and the library needs, by the guard of the setup cell, and what Colab has besides: pip, and what the
+# packages that the cell brings need in their turn, for it installs them without their dependencies.
+COLABS = {"torch", "numpy", "scipy", "scikit-image", "matplotlib", "ipywidgets", "ipython", "pillow", "tqdm"}
+COLABS |= {"pip", "packaging", "platformdirs", "requests", "fsspec", "typing-extensions"}
+
+EVERYTHING = """
+import importlib, pkgutil, vdsr_lib
+for module in pkgutil.walk_packages(vdsr_lib.__path__, "vdsr_lib."):
+    if module.name not in ("vdsr_lib.cli", "vdsr_lib.__main__"):  # the command, which no notebook runs
+        importlib.import_module(module.name)
+import numpy as np, torch
+from vdsr_lib import TrainingConfig, VDSR, train
+from vdsr_lib.patches import extract_patches
+patches = extract_patches([np.zeros((60, 60), np.uint8)], (2,))
+train(VDSR(3, 4), patches, TrainingConfig(steps=1, batch_size=1, precision="fp32"))
+"""
+
+
+def with_what_they_need(names):
+    """Packages by their canonical names, with the dependencies that their own metadata list for this machine."""
+    found, left = set(), {canonicalize_name(name) for name in names}
+    while left:
+        found.add(name := left.pop())
+        for requirement in map(Requirement, metadata.requires(name) or []):
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                needed = canonicalize_name(requirement.name)
+                left |= {needed} - found if any(metadata.distributions(name=needed)) else set()
+    return found
+
+
+def test_beside_colabs_packages_alone_the_setup_cell_brings_all_that_is_missing(
+    tmp_path, distributions, stranger, wheels
+):
+    """pyproject.toml's packages, or those that these need, must be Colab's or the setup cell's."""
+    there = {canonicalize_name(distribution.name) for distribution in metadata.distributions()}
+    environment = stranger(hide=tuple(there - with_what_they_need(COLABS)))
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    (alone / "cell.py").write_text(setup_cell.text() + EVERYTHING)
+    where = {"VDSR_LIB_SPEC": str(distributions["wheel"]), "PIP_FIND_LINKS": str(wheels)}
+    result = environment.run("python", "cell.py", cwd=alone, **where)
+    assert result.returncode == 0, result.stdout + result.stderr
+    listed = environment.run("python", "-m", "pip", "list", "--format", "freeze", "--path",
+                             next(environment.folder.glob("lib/python*/site-packages")), cwd=alone).stdout  # fmt: skip
+    assert {line.partition("==")[0] for line in listed.splitlines()} == {"vdsr-lib", *ADDED}
 
 
 @pytest.mark.parametrize("versions", ["of this machine", "the oldest"])
