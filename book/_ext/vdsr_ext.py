@@ -17,22 +17,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 
-NOT_FOUND = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>No such page · {title}</title>
-<style>
-:root {{ color-scheme: light dark; font: 1.1rem/1.5 system-ui, sans-serif }}
-body {{ max-width: 34rem; margin: 15vh auto 0; padding: 0 1rem }}
-input, button {{ min-height: 44px; padding: 0 0.75rem; font: inherit }}
-form {{ display: flex; gap: 0.5rem }}
-input {{ flex: 1; min-width: 0 }}
-</style></head>
-<body><h1>No such page</h1>
-<p>It may have moved. Look for it here, or begin with <a href="{home}">the first page of <em>{title}</em></a>.</p>
-<form action="{home}search.html" role="search">
-<input type="search" name="q" aria-label="Search the book" placeholder="Search the book"><button>Search</button></form>
-</body></html>
-"""
+NOT_FOUND = Path(__file__).with_name("not_found.html")
 
 
 def add_vendored(app: Sphinx, config: Config) -> None:
@@ -208,7 +193,7 @@ def finish(app: Sphinx, error: Exception | None) -> None:
     if not public.is_real(app.config):
         (out / "sitemap.xml").unlink(missing_ok=True)
     # A host serves this page at any depth, so its links are from the root.
-    not_found = NOT_FOUND.format(title=app.config.html_title, home=public.home(app.config))
+    not_found = NOT_FOUND.read_text(encoding="utf-8").format(title=app.config.html_title, home=public.home(app.config))
     (out / "404.html").write_text(not_found, encoding="utf-8")
 
 

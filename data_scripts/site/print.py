@@ -48,16 +48,8 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 SCREEN = """script, style, noscript, template, button, input, select, iframe, .headerlink, .onlyprint, .fold,
 .toctree-wrapper, .vdsr-frames .slider, .vdsr-frames fieldset, .gallery-names, .code-switch, .open-picture,
 .address-note, .whole-book"""
-# Runs in the page: MathML in place of each typeset formula, then XHTML of each chapter.
-CHAPTERS = """() => {
-  for (const formula of document.querySelectorAll("mjx-container")) {
-    const math = formula.querySelector("mjx-assistive-mml math");
-    if (math) formula.replaceWith(math);
-  }
-  const writer = new XMLSerializer();
-  return [...document.querySelectorAll("section.chapter")].map((chapter) => [
-    chapter.dataset.name, chapter.dataset.title, writer.serializeToString(chapter)]);
-}"""
+# Runs in the page.
+CHAPTERS = Path(__file__).with_name("print_chapters.js")
 
 
 class PrintError(VdsrError):
@@ -269,7 +261,8 @@ def write_epub(page: Any, site: str, path: Path) -> int:
     """The EPUB; its number of chapters."""
     typeset(page, site, whole())
     files: dict[str, bytes] = {}
-    parts = page.evaluate(CHAPTERS)
+    page.add_script_tag(path=CHAPTERS)
+    parts = page.evaluate("chapters()")
     names = {name for name, _, _ in parts}
     items, spine, rows = [], [], []
     for name, title, text in parts:
