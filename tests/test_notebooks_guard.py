@@ -237,9 +237,8 @@ def test_the_setup_cell_brings_whatever_colab_lacks():
     brought = {Requirement(text).name for text in re.findall(r'"([\w-]+>=[\d.]+)"', setup_cell.text())}
     # lightning-fabric needs lightning-utilities, which --no-deps omits; tyro is the command's, which no notebook runs.
     assert needed - {"tyro"} == COLABS_OWN | (brought - {"lightning-utilities"})
-    assert not [
-        path for path in notebooks.find() if re.search(r"vdsr_lib\.cli|^ *! *vdsr", path.read_text(), re.MULTILINE)
-    ]
+    command = re.compile(r"vdsr_lib\.cli\b|^ *! *vdsr\b", re.MULTILINE)
+    assert not [path for path in notebooks.find() if command.search(path.read_text(encoding="utf-8"))]
 
 
 def test_nothing_a_reader_installs_is_pinned():
