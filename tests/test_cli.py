@@ -21,8 +21,8 @@ import pytest
 import torch
 from PIL import Image
 
-from data_scripts import reproduce
-from data_scripts.experiments import get_experiment, miniature
+from data_scripts.run import reproduce
+from data_scripts.run.experiments import get_experiment, miniature
 from vdsr_lib import cli, datasets, pretrained, upscaling_files
 from vdsr_lib.devices import PRECISIONS
 from vdsr_lib.models import VDSR
@@ -650,7 +650,7 @@ def test_the_command_trains_what_the_experiment_trains(capsys, tmp_path):
     results = reproduce.Folders(*(tmp_path / name for name in ("runs", "weights", "kept", "checkpoints")))
     reproduce.run(experiment, results, progress=False)
     (tmp_path / "set").mkdir()
-    for name, image in reproduce.load_images("embedded").items():
+    for name, image in reproduce.load_images(experiment.training_set).items():
         Image.fromarray(image).save(tmp_path / "set" / f"{name}.png")
     words = ["train", "--set", tmp_path / "set", "--depth", 4, "--width", 8, "--silent-start", "--quiet"]
     words += ["--device", "cpu", "--out", tmp_path / "w.safetensors"]
