@@ -157,13 +157,20 @@ def test_a_page_shows_solutions_without_scaffolding(name):
             assert before.source == after.source
 
 
-FIRST_HALF = ["01_task", "01b_score", "02_receptive_field", "03_srcnn", "04_going_deep", "05_residual_learning"]
-
-
-@pytest.mark.parametrize("name", FIRST_HALF)
+@pytest.mark.parametrize("name", map(notebooks.name_of, notebooks.find()))
 def test_the_reading_time_is_counted(name):
-    stated = int(re.search(r"⏱ (\d+) minutes", CHAPTERS[name].cells[0].source)[1])
-    assert stated == students.reading_minutes(CHAPTERS[name])
+    page = notebooks.read(name)
+    stated = int(re.search(r"⏱ (\d+) minutes", page.cells[0].source)[1])
+    assert stated == students.reading_minutes(page)
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_needs_only_what_comes_before_it(name):
+    order = re.findall(r"file: (\w+)", (notebooks.BOOK / "_toc.yml").read_text(encoding="utf-8"))
+    (needs,) = re.findall(r"\*\*You need\*\*(.*?)\*\*⏱", CHAPTERS[name].cells[0].source, re.DOTALL)
+    named = re.findall(r"\{doc\}`(?:[^`<]*<)?(\w+)>?`", needs)
+    assert named or "chapters" in needs or name == "01_task"
+    assert all(order.index(page) < order.index(name) for page in named)
 
 
 def test_more_to_read_takes_longer():
