@@ -64,7 +64,10 @@ class VDSR(nn.Module):
 
 
 def silence_(network: nn.Module) -> None:
-    """Zero a network's last convolution, so that a VDSR begins at the interpolated image. Chapters: 5, 9."""
+    """Zero a network's last convolution, so that a VDSR begins at the interpolated image.
+
+    Chapters: 5, 9.
+    """
     last = [module for module in network.modules() if isinstance(module, nn.Conv2d)][-1]
     nn.init.zeros_(last.weight)
     if last.bias is not None:
