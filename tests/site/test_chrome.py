@@ -97,4 +97,9 @@ def test_pictures_and_frames_are_files_that_come_when_they_are_wanted(browser, s
         assert frames <= set(asked)
         visit.show_pictures()
         assert page.evaluate("document.documentElement.scrollHeight") == before, "a picture that came moved the text"
+        shapes = page.locator("article figure img").evaluate_all(
+            """all => all.filter((e) => e.clientWidth)
+              .map((e) => (e.clientHeight / e.clientWidth) * (e.naturalWidth / e.naturalHeight))"""
+        )
+        assert all(0.97 < shape < 1.03 for shape in shapes), "a picture is stretched, or stands in an empty box"
         assert visit.wrong == []

@@ -168,7 +168,7 @@ class Table:
         head = f'<th scope="col">{first}</th>' + "".join(
             f'<th scope="col" style="text-align:right">{name}</th>' for name in others
         )
-        names = [self._text(row[0]).replace(" = ", "\u00a0=\u00a0") for row in self.rows]
+        names = [self._text(row[0]).replace(" = ", "\u00a0=\u00a0").replace(" ×", "\u00a0×") for row in self.rows]
         # On a phone the numbers would squeeze long names into a word a line.
         width = min(16, max(map(len, names), default=0))
         body = "".join(
