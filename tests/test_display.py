@@ -212,7 +212,7 @@ def test_make_choices_refuses_empty_sliders_and_unknown_starts(choices, start):
 @pytest.mark.parametrize(
     ("value", "form", "words"),
     [(9.54e-7, ".3g", "9.54·10⁻⁷"), (570.0, ".2g", "570"), (1e-40, ".2g", "10⁻⁴⁰"), (-1.05e6, ".3g", "−1.05·10⁶"),
-     (0.5, ".2f", "0.50"), (float("inf"), ".2f", "inf")],
+     (0.5, ".2f", "0.50"), (float("inf"), ".2f", "inf"), ("3.4e+38 levels", "", "3.4·10³⁸ levels"), ("1e", "", "1e")],
 )  # fmt: skip
 def test_a_table_writes_powers_of_ten_as_people_do(value, form, words):
     assert f">{words}</td>" in Table(["name", "value"], [["x", value]], form=form)._repr_html_()

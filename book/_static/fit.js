@@ -22,6 +22,10 @@ document.addEventListener("DOMContentLoaded", () => {
       [...cells].forEach((cell, k) => {
         cell.setAttribute("role", cell.tagName === "TH" ? "rowheader" : "cell");
         cell.dataset.label = heads[k] ?? "";
+        const text = cell.textContent.trim();
+        if (!text) cell.classList.add("blank");
+        // A number alone does not say what the row is.
+        if (k === 0 && /^\d+$/.test(text) && heads[0]) cell.classList.add("number");
       });
     }
   }

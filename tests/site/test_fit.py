@@ -81,3 +81,13 @@ def test_a_table_of_words_is_a_card_a_row_and_still_a_table(browser, site):
         assert row.get_by_role("cell").count() >= 2
         widths = row.get_by_role("cell").evaluate_all("all => all.map((e) => e.clientWidth)")
         assert min(widths) > 280
+
+
+def test_a_card_says_what_its_number_is_and_names_no_column_without_words(browser, site):
+    with Visit(browser, site, 390) as visit:
+        page = visit.open("instructors.html")
+        first = page.locator("table.wordy td.number").first
+        assert first.evaluate("e => getComputedStyle(e, '::before').content") == '"week "'
+        assert page.locator("table.wordy tbody :is(td, th):visible").evaluate_all(
+            "all => all.filter((cell) => !cell.textContent.trim()).length"
+        ) == 0  # fmt: skip

@@ -13,6 +13,7 @@ import html
 import io
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,7 +162,8 @@ class Table:
 
     def _text(self, cell: Any) -> str:
         number = isinstance(cell, (float, np.floating))
-        return html.escape(power_of_ten(format(cell, self.form)).replace("-", "−") if number else str(cell))
+        text = format(cell, self.form).replace("-", "−") if number else str(cell)
+        return html.escape(re.sub(r"\b\d[\d.]*e[+−-]\d+\b", lambda m: power_of_ten(m[0].replace("−", "-")), text))
 
     def _repr_html_(self) -> str:
         first, *others = map(html.escape, self.header)
