@@ -81,7 +81,7 @@ ITEMS = (
     ),
     Item(
         "section 4.1", "The Deeper, the Better", "Depth from 5 to 20.",
-        code=("models.VDSR", "analysis.gradient_flow.measure"), chapters=(4,), labels=("fig-flow",),
+        code=("models.VDSR", "analysis.gradient_flow.measure"), chapters=(4,), labels=("fig-paper-3", "fig-flow"),
         tests=("models::test_layers_of_vdsr",
                "gradient_flow::test_the_expected_signal_is_the_mean_over_networks_borders_included"),
     ),
