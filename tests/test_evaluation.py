@@ -7,6 +7,7 @@ from skimage import data as pictures
 from torch import nn
 
 from vdsr_lib import runs
+from vdsr_lib.book import paper
 from vdsr_lib.ensemble import SelfEnsemble
 from vdsr_lib.errors import InputError
 from vdsr_lib.evaluation import (
@@ -58,8 +59,8 @@ SUBSET = [
 
 def close_to_paper(mean: Score, set_name: str, scale: int, method: str) -> None:
     for ours, metric, tolerance in ((mean.psnr, "psnr", PSNR), (mean.ssim, "ssim", SSIM)):
-        paper = runs.paper_table3(set_name, scale, method, metric).value
-        assert ours == pytest.approx(paper, abs=tolerance), f"{method}, {set_name} x{scale}, {metric}"
+        printed = paper.paper_table3(set_name, scale, method, metric).value
+        assert ours == pytest.approx(printed, abs=tolerance), f"{method}, {set_name} x{scale}, {metric}"
 
 
 def close_to_record(ours: Score, method: str, set_name: str, scale: int, image: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 from data_scripts import ROOT
 from data_scripts.run import experiments, ledger, reproduce
 from vdsr_lib import datasets, pretrained, runs
+from vdsr_lib.book import paper
 from vdsr_lib.errors import InputError
 from vdsr_lib.models import SRCNN
 
@@ -201,11 +202,11 @@ def test_the_estimate_counts_what_is_left(data, capsys):
 
 
 def test_ledger_rows_say_what_was_reached():
-    paper = runs.Value(36.90, True)
+    printed = paper.Value(36.90, True)
     arguments = {"command": "python -m x"}
 
     def status(found, **more):
-        return ledger.make_row("t", "r", "psnr", paper, found, 0.15, **arguments, **more).status
+        return ledger.make_row("t", "r", "psnr", printed, found, 0.15, **arguments, **more).status
 
     done = runs.RunRecord("a", "done", 10, 10)
     partial = runs.RunRecord("a", "partial", 4, 10)
@@ -220,7 +221,7 @@ def test_ledger_rows_say_what_was_reached():
     assert status([(36.90, partial)], reached=True) == "reproduced"
     assert status([(36.90, done)], shortened=True) == "shortened"
     assert status([(36.90, partial)], shortened=True) == "partial"
-    row = ledger.make_row("t", "r", "psnr", paper, [(36.8, done), (37.0, done)], 0.15, **arguments)
+    row = ledger.make_row("t", "r", "psnr", printed, [(36.8, done), (37.0, done)], 0.15, **arguments)
     assert row.ours == 36.9
     assert row.spread == pytest.approx(0.1414, abs=1e-4)
     assert row.seeds == [36.8, 37.0]
@@ -234,9 +235,9 @@ def test_nothing_is_called_reproduced_that_was_not_trained_here_or_only_by_its_s
             assert cell.startswith("bicubic") or row.steps_planned
         if cell.startswith("the authors' weights"):
             assert row.status in ("recomputed", "not yet run")
-    psnr = ledger.make_row("t", "r", "psnr", runs.Value(37.5, True), [(37.0, runs.RunRecord("a", "done"))], 0.15,
+    psnr = ledger.make_row("t", "r", "psnr", paper.Value(37.5, True), [(37.0, runs.RunRecord("a", "done"))], 0.15,
                            command="x")  # fmt: skip
-    ssim = ledger.make_row("t", "r", "ssim", runs.Value(0.95, True), [(0.95, runs.RunRecord("a", "done"))], 0.0005,
+    ssim = ledger.make_row("t", "r", "ssim", paper.Value(0.95, True), [(0.95, runs.RunRecord("a", "done"))], 0.0005,
                            command="x")  # fmt: skip
     assert (ssim.status, ledger.with_its_psnr(psnr, ssim).status) == ("reproduced", "below")
 

@@ -1,6 +1,7 @@
-"""Records, and the paper's numbers as typed values."""
+"""Records of runs: read, written, and what is refused."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -57,24 +58,6 @@ def test_every_stored_run_reads_and_names_itself():
         assert json.dumps(record.scores)
 
 
-def test_numbers_of_the_paper():
-    assert runs.paper_table1("residual", 0.1, 10) == runs.Value(36.90, True)
-    assert runs.paper_table1("non-residual", 0.001, 80) == runs.Value(36.11, False)
-    assert runs.paper_table2(3, (2, 3, 4)) == runs.Value(33.27, True)
-    assert runs.paper_table2(4, ()).value == 28.42
-    assert runs.paper_table3("Set5", 2, "VDSR") == runs.Value(37.53, True)
-    assert runs.paper_table3("Urban100", 4, "VDSR", "ssim") == runs.Value(0.7524, True)
-    assert str(runs.paper_table3("Urban100", 2, "RFL")) == "29.11?"
-    with pytest.raises(DataError, match="table 3 has no entry 'Set6'"):
-        runs.paper_table3("Set6", 2, "VDSR")
-
-
-def test_the_paper_s_own_tables_agree_with_each_other():
-    # Bicubic stands in tables 2 and 3; both must be the same cell.
-    for scale in (2, 3, 4):
-        assert runs.paper_table2(scale, ()) == runs.paper_table3("Set5", scale, "Bicubic")
-
-
 def test_the_stored_speeds_are_those_that_the_bench_measures():
     speeds = runs.bench()
     source = (Path(__file__).parents[1] / "data_scripts" / "run" / "bench.py").read_text(encoding="utf-8")
@@ -84,7 +67,9 @@ def test_the_stored_speeds_are_those_that_the_bench_measures():
         assert isinstance(value, str) or value > 0, (name, value)
 
 
-def test_what_is_quoted_names_its_source():
-    assert "no record is stored" in runs.quoted("earlier trials")["source"]
-    with pytest.raises(DataError, match="earlier trials"):
-        runs.quoted("rumours")
+def test_what_moved_to_the_book_is_still_found_here_and_said_so():
+    for name, (module, now) in runs._MOVED.items():
+        with pytest.warns(DeprecationWarning, match=rf"runs\.{name} is now vdsr_lib\.book\.{module}\.{now}$"):
+            assert getattr(runs, name) is getattr(import_module(f"vdsr_lib.book.{module}"), now)
+    with pytest.raises(AttributeError, match="no attribute 'rumours'"):
+        _ = runs.rumours

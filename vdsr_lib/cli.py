@@ -342,13 +342,13 @@ def _plain_float32() -> AbstractContextManager:
 
 def _paper_row(options: Evaluate, network: Network | None) -> Mapping[int, str]:
     """What the paper's table 3 has for the set, by scale; marked `?` where it was not confirmed."""
-    from . import runs
+    from .book.paper import paper_table3
 
     column = "Bicubic" if network is None else type(network).__name__
     row = {}
     for scale in options.scales:
         try:
-            psnr, ssim = (runs.paper_table3(options.set, scale, column, metric) for metric in ("psnr", "ssim"))
+            psnr, ssim = (paper_table3(options.set, scale, column, metric) for metric in ("psnr", "ssim"))
         except DataError:
             continue
         row[scale] = f"{psnr.value:8.2f}{_unsure(psnr.confirmed)} {ssim.value:7.4f}{_unsure(ssim.confirmed)}"

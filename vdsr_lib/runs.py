@@ -1,13 +1,14 @@
-"""The stored runs and the paper's numbers, as typed records."""
+"""The stored runs, as typed records."""
 
 from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import lru_cache
-from importlib import resources
+from importlib import import_module, resources
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +16,6 @@ from .errors import DataError
 from .files import write_atomically
 
 STATUSES = ("partial", "done", "diverged")
-
-
-@dataclass(frozen=True)
-class Value:
-    """A number of the paper.
-
-    Attributes:
-        value: as printed.
-        confirmed: read in the paper's text or in two independent sources. The others are widely
-            quoted and not confirmed; show them marked so, and never test against them.
-    """
-
-    value: float
-    confirmed: bool
-
-    def __str__(self) -> str:
-        return f"{self.value:g}" + ("" if self.confirmed else "?")
 
 
 @dataclass(frozen=True)
@@ -135,40 +119,6 @@ def write_run(record: RunRecord, path: str | os.PathLike) -> None:
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
-@lru_cache(maxsize=1)
-def paper() -> Mapping[str, Any]:
-    """All numbers of the paper as stored in `assets/paper.json`; see `paper_table1` to `paper_table3`."""
-    return json.loads((resources.files("vdsr_lib") / "assets" / "paper.json").read_text(encoding="utf-8"))
-
-
-def paper_table1(network: str, learning_rate: float, epoch: int) -> Value:
-    """PSNR on Set5 ×2 of `"residual"` or `"non-residual"` at epoch 10, 20, 40 or 80. Paper: table 1."""
-    return _value(lambda: paper()["table1"][network][f"{learning_rate:g}"][str(epoch)], "table 1")
-
-
-def paper_table2(test_scale: int, trained_on: tuple[int, ...]) -> Value:
-    """PSNR on Set5 of a network trained on some scales; `()` is bicubic. Paper: table 2."""
-    column = ",".join(map(str, trained_on)) if trained_on else "bicubic"
-    return _value(lambda: paper()["table2"][str(test_scale)][column], "table 2")
-
-
-def paper_table3(set_name: str, scale: int, method: str, metric: str = "psnr") -> Value:
-    """PSNR or SSIM of `"Bicubic"`, `"A+"`, `"RFL"`, `"SelfEx"`, `"SRCNN"` or `"VDSR"`. Paper: table 3."""
-
-    def look() -> dict[str, Any]:
-        cell = paper()["table3"][set_name][str(scale)][method]
-        return {"value": cell[metric], "confirmed": cell["confirmed"]}
-
-    return _value(look, "table 3")
-
-
-def _value(look: Any, table: str) -> Value:
-    try:
-        return Value(**look())
-    except KeyError as error:
-        raise DataError(f"the paper's {table} has no entry {error}") from None
-
-
 def _from_json(text: str, source: str) -> RunRecord:
     known = {f.name for f in fields(RunRecord)}
     try:
@@ -182,25 +132,31 @@ def _from_json(text: str, source: str) -> RunRecord:
 
 
 @lru_cache(maxsize=1)
-def ledger() -> tuple[Mapping[str, Any], ...]:
-    """The ledger's rows as `data_scripts.ledger` wrote them, in the paper's order. Chapter: 8."""
-    text = (resources.files("vdsr_lib") / "assets" / "ledger.json").read_text(encoding="utf-8")
-    return tuple(json.loads(text))
-
-
-@lru_cache(maxsize=1)
 def bench() -> Mapping[str, float | str]:
     """What `make bench` measured on the machine that it names: value by what was measured. Chapter: 10."""
     text = (resources.files("vdsr_lib") / "assets" / "bench.json").read_text(encoding="utf-8")
     return json.loads(text)
 
 
-def quoted(what: str) -> Mapping[str, Any]:
-    """Numbers that no stored run holds, each with its source: what others published, or trials that were not kept.
+# What moved to the book's wing, by its name there: `(module, name)`. Notebooks of before ask for it here.
+_MOVED = {
+    "Value": ("paper", "Value"),
+    "paper": ("paper", "paper_numbers"),
+    "paper_table1": ("paper", "paper_table1"),
+    "paper_table2": ("paper", "paper_table2"),
+    "paper_table3": ("paper", "paper_table3"),
+    "quoted": ("paper", "quoted"),
+    "ledger": ("ledger", "ledger_rows_as_dicts"),
+}
 
-    Errors: `DataError` for a name that `assets/quoted.json` does not have.
+
+def __getattr__(name: str) -> Any:
+    """The paper's numbers and the ledger, which are in `vdsr_lib.book.paper` and `vdsr_lib.book.ledger` since 0.2.0.
+
+    Errors: `AttributeError` for any other name.
     """
-    table = json.loads((resources.files("vdsr_lib") / "assets" / "quoted.json").read_text(encoding="utf-8"))
-    if what not in table:
-        raise DataError(f"nothing is quoted under {what!r}; there are {', '.join(table)}")
-    return table[what]
+    if name not in _MOVED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, now = _MOVED[name]
+    warnings.warn(f"runs.{name} is now vdsr_lib.book.{module}.{now}", DeprecationWarning, stacklevel=2)
+    return getattr(import_module(f".book.{module}", __package__), now)

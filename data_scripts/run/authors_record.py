@@ -19,6 +19,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from vdsr_lib import datasets, ensemble, evaluation, pretrained, runs
+from vdsr_lib.book.paper import paper_table3
 from vdsr_lib.errors import DataError
 
 from ..commands import one_line_errors, parser_for
@@ -86,7 +87,7 @@ def comparison(result: runs.RunRecord) -> str:
     for name, by_scale in result.scores.items():
         for scale in by_scale:
             psnr, ssim = (result.mean(name, int(scale), metric) for metric in ("psnr", "ssim"))
-            paper = [runs.paper_table3(name, int(scale), column, metric).value for metric in ("psnr", "ssim")]
+            paper = [paper_table3(name, int(scale), column, metric).value for metric in ("psnr", "ssim")]
             lines.append(
                 f"{name + ' x' + scale:14} {psnr:8.3f} {paper[0]:7.2f} {psnr - paper[0]:+8.4f}"
                 f"   {ssim:7.4f} {paper[1]:7.4f} {ssim - paper[1]:+8.5f}"

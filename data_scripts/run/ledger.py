@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from vdsr_lib import pretrained, runs
+from vdsr_lib.book import paper as printed
+from vdsr_lib.book.ledger import Row
 from vdsr_lib.errors import DataError
 from vdsr_lib.files import write_atomically
 
@@ -29,46 +31,6 @@ EXACT = {"psnr": 0.01, "ssim": 0.0003}
 # A network trained anew, from another seed and on other hardware. The paper gives no spread; ours
 # between seeds is in the rows.
 TRAINED = {"psnr": 0.15, "ssim": 0.0005}
-
-
-@dataclass(frozen=True)
-class Row:
-    """One number of the paper, and ours.
-
-    Attributes:
-        item: table or figure.
-        row: which cell.
-        metric: `"psnr"` (dB) or `"ssim"`.
-        paper, confirmed: see `vdsr_lib.runs.Value`; None where the paper shows only a picture.
-        ours: mean over the seeds; None where nothing was run.
-        difference: ours − paper.
-        tolerance: that "reproduced" allows.
-        status: `"reproduced"`; `"recomputed"` (what needed training in the paper, from the authors' weights);
-            `"above"`, `"below"`, `"partial"`, `"shortened"` (a run whose whole schedule is shorter than the
-            paper's), `"not yet run"`, `"not run here"`.
-        seeds: the value of each seed. spread: their standard deviation, None for one.
-        steps_done, steps_planned: of the first seed; 0 where nothing is trained.
-        machine, commit, command: of the first seed; the command alone where nothing was run.
-        note: what a reader must know to compare the two.
-    """
-
-    item: str
-    row: str
-    metric: str
-    paper: float | None
-    confirmed: bool
-    ours: float | None
-    difference: float | None
-    tolerance: float
-    status: str
-    seeds: list[float]
-    spread: float | None
-    steps_done: int
-    steps_planned: int
-    machine: str
-    commit: str
-    command: str
-    note: str = ""
 
 
 # Chapter 5 and "What the paper does not say" have the count.
@@ -124,7 +86,7 @@ def make_row(
     item: str,
     row: str,
     metric: str,
-    paper: runs.Value | None,
+    paper: printed.Value | None,
     found: Iterable[tuple[float, runs.RunRecord]],
     tolerance: float,
     *,
@@ -218,7 +180,7 @@ def table1() -> Iterator[Row]:
                 found = [(v, r) for r in all_seeds(name) if (v := at_epoch(r, epoch)) is not None]
                 yield make_row(
                     "table 1", f"{network}, γ = {rate:g}, epoch {epoch}", "psnr",
-                    runs.paper_table1(network, rate, epoch), found, TRAINED["psnr"],
+                    printed.paper_table1(network, rate, epoch), found, TRAINED["psnr"],
                     command=f"python -m data_scripts.reproduce {name}", reached=True,
                     note=EPOCHS_NOTE,
                 )  # fmt: skip
@@ -233,7 +195,7 @@ def table2() -> Iterator[Row]:
         for scale in (2, 3, 4):
             yield make_row(
                 "table 2", f"trained on {{{', '.join(map(str, trained_on))}}}, tested ×{scale}", "psnr",
-                runs.paper_table2(scale, trained_on), means(whole if done else all_seeds(name), "Set5", scale),
+                printed.paper_table2(scale, trained_on), means(whole if done else all_seeds(name), "Set5", scale),
                 TRAINED["psnr"], command=f"python -m data_scripts.reproduce {name}",
                 shortened=not done, note="" if done else SHORTENED_NOTE,
             )  # fmt: skip
@@ -266,7 +228,7 @@ def table3() -> Iterator[Row]:
                 psnr, ssim = (
                     make_row(
                         "table 3", f"{label}, {set_name} ×{scale}", metric,
-                        runs.paper_table3(set_name, scale, column, metric),
+                        printed.paper_table3(set_name, scale, column, metric),
                         means(all_seeds(name), set_name, scale, metric), tolerance[metric],
                         command=command, recomputed=name == "authors", note=note,
                     )

@@ -87,13 +87,13 @@ ITEMS = (
     ),
     Item(
         "section 4.2", "Residual-Learning", "With the sum and without it, at three learning rates.",
-        code=("models.VDSR", "analysis.curvature.largest_stable_rate", "runs.paper_table1"), chapters=(5,),
+        code=("models.VDSR", "analysis.curvature.largest_stable_rate", "book.paper.paper_table1"), chapters=(5,),
         tests=("models::test_residual_adds_the_input", "training::test_loss_on_the_residual_is_loss_on_the_image"),
         labels=("fig-histogram", "fig-table1-curves"),
     ),
     Item(
         "section 4.3", "Single Model for Multiple Scales", "Trained on some scales, tested on each.",
-        code=("patches.extract_patches", "runs.paper_table2"), chapters=(7,),
+        code=("patches.extract_patches", "book.paper.paper_table2"), chapters=(7,),
         tests=("patches::test_scales_are_mixed_in_one_set", "upscaling::test_any_shape_and_scale"),
     ),
     Item(
