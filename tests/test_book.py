@@ -11,9 +11,11 @@ from threading import Thread
 
 import nbformat
 import pytest
+import yaml
 
-from data_scripts.site import book, myst, notebooks, paper_map, serve
+from data_scripts.site import book, myst, notebooks, paper_map, reference, serve
 from data_scripts.site.notebooks import NotebookError, Run, differences
+from vdsr_lib.errors import InputError
 
 sys.path.insert(0, str(notebooks.BOOK / "_ext"))  # as Sphinx does
 ext = importlib.import_module("vdsr_ext")
@@ -236,10 +238,35 @@ def test_a_quoted_number_below_zero_has_a_minus_and_no_hyphen():
 
 
 def test_every_module_is_in_the_reference():
-    text = book.reference((notebooks.BOOK / "library.md").read_text(encoding="utf-8"))
-    named = re.findall(r"^\.\. automodule:: vdsr_lib\.([\w.]+)$", text, re.MULTILINE)
     files = [path for path in paper_map.LIBRARY.rglob("*.py") if not path.stem.startswith("__")]
-    assert sorted(named) == sorted(map(paper_map.module_of, files))
+    assert sorted(reference.modules()) == sorted(map(paper_map.module_of, files))
+
+
+def test_each_module_has_a_page_of_its_own_and_the_library_lists_it():
+    text = reference.index((notebooks.BOOK / "library.md").read_text(encoding="utf-8"))
+    toc = reference.contents((notebooks.BOOK / "_toc.yml").read_text(encoding="utf-8"))
+    (library,) = (c for part in yaml.safe_load(toc)["parts"] for c in part["chapters"] if c["file"] == "library")
+    assert [section["file"] for section in library["sections"]] == reference.pages()
+    assert len(set(reference.pages())) == len(reference.modules()) > 50
+    assert book.site_pages() - book.pages() == set(reference.pages())
+    for module in reference.modules():
+        page = reference.page(module)
+        assert page.startswith(f"# {module}\n")
+        assert re.findall(r"automodule:: ([\w.]+)$", page, re.MULTILINE) == [f"vdsr_lib.{module}"]
+        assert text.count(f"- {{doc}}`{module} <{reference.page_of(module)}>`: ") == 1
+        assert re.search(r"[.:]$", reference.summary(module)), module
+    assert "<!-- modules" not in text
+
+
+def test_a_thing_of_the_library_is_found_on_its_module_s_page():
+    assert reference.place_of("vdsr_lib.models.VDSR") == "api_models.html#vdsr_lib.models.VDSR"
+    assert reference.place_of("vdsr_lib.training.loop.train") == "api_training_loop.html#vdsr_lib.training.loop.train"
+    with pytest.raises(InputError, match=r"no module of the reference has vdsr_lib\.attic\.f"):
+        reference.place_of("vdsr_lib.attic.f")
+    with pytest.raises(InputError, match="once, got 0"):
+        reference.contents("root: intro")
+    with pytest.raises(InputError, match="no module attic"):
+        reference.summary("attic")
 
 
 @pytest.fixture

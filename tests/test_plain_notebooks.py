@@ -147,7 +147,7 @@ def test_myst_becomes_markdown():
         "See [Notation and words](S/notation.html), [the *start*](S/intro.html), "
         f"[(Kim et al., 2016)](S/bibliography.html), [Kim et al. (2016)](S/bibliography.html), [{label}](P#fig-equal), "
         "[Exercise 1.5](P#ex-01b), "
-        "[`init_he`](S/library.html#vdsr_lib.models.init_he), −0.5."
+        "[`init_he`](S/api_models.html#vdsr_lib.models.init_he), −0.5."
     )
     note = ":::{admonition} Aims\n:class: note\n- one\n:::\nafter"
     assert plain_text(note, {}) == "> **Aims**\n>\n> - one\nafter"

@@ -25,7 +25,7 @@ from vdsr_lib.errors import VdsrError
 from .. import ROOT
 from ..commands import parser_for
 from ..run import playground, try_it
-from . import notebooks, paper_map, plain_notebooks, readme, students
+from . import notebooks, paper_map, plain_notebooks, readme, reference, students
 from .notebooks import BOOK, BUDGET, BUILD, Run, hash_files
 
 STAGE = BUILD / "stage"
@@ -58,7 +58,6 @@ RUN_TABLE = "<!-- the table of runs: written here when the book is built -->"
 RESULTS = "<!-- the README's table of results: written here when the book is built -->"
 COURSE = "<!-- the table of chapters: written here when the book is built -->"
 PAPER_MAP = "<!-- the map from the paper to the code: written here when the book is built -->"
-MODULES = re.compile(r"^<!-- modules: ([\w. ]+) -->$", re.MULTILINE)
 
 
 class BookError(VdsrError):
@@ -83,6 +82,11 @@ def pages() -> set[str]:
     return named
 
 
+def site_pages() -> set[str]:
+    """The pages of the built site: the book's, and the reference's, which are made from docstrings."""
+    return pages() | set(reference.pages())
+
+
 def run_table(runs: Sequence[Run]) -> str:
     """The run record as Markdown."""
     lines = ["| page | profile | seconds | machine | commit | run on |", "|---|---|---|---|---|---|"]
@@ -99,19 +103,6 @@ def fill(page: str, mark: str, text: str) -> None:
     if before.count(mark) != 1:
         raise BookError(f"book/{page} must hold this line once: {mark}")
     path.write_text(before.replace(mark, text), encoding="utf-8")
-
-
-def reference(page: str) -> str:
-    """The reference page, each line `<!-- modules: a b -->` made into what Sphinx reads from their docstrings."""
-
-    def sections(match: re.Match[str]) -> str:
-        return "\n".join(
-            f"### {name}\n\n```{{eval-rst}}\n.. automodule:: vdsr_lib.{name}\n   :members:\n"
-            "   :member-order: bysource\n```\n"
-            for name in match[1].split()
-        )
-
-    return MODULES.sub(sections, page)
 
 
 def stage(runs: Sequence[Run]) -> None:
@@ -132,8 +123,11 @@ def stage(runs: Sequence[Run]) -> None:
     fill("instructors.md", COURSE, students.course_table(runs))
     fill("intro.md", RESULTS, readme.page_tables(readme.stored_table()))
     fill("paper_map.md", PAPER_MAP, paper_map.markdown(pages()))
-    library = STAGE / "library.md"
-    library.write_text(reference(library.read_text(encoding="utf-8")), encoding="utf-8")
+    for name, changed in (("_toc.yml", reference.contents), (f"{reference.INDEX}.md", reference.index)):
+        path = STAGE / name
+        path.write_text(changed(path.read_text(encoding="utf-8")), encoding="utf-8")
+    for module in reference.modules():
+        (STAGE / f"{reference.page_of(module)}.md").write_text(reference.page(module), encoding="utf-8")
     for source, target_name in VENDORED.items():
         origin, target = ROOT / "node_modules" / source, STAGE / target_name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -198,7 +192,7 @@ def render() -> None:
     if result.returncode != 0:
         raise BookError(f"jupyter-book found something wrong:\n{complaints(result.stdout + result.stderr)}")
     made = output / "_build" / "html"
-    check_pages(made, pages())
+    check_pages(made, site_pages())
     shutil.rmtree(HTML, ignore_errors=True)
     os.replace(made, HTML)
     shutil.rmtree(output, ignore_errors=True)
@@ -221,7 +215,7 @@ def build(
 
     Errors: `BookError` and `notebooks.NotebookError`, each naming the page and what is wrong with it.
     """
-    wanted = pages()
+    wanted = site_pages()
     chosen = [p for p in notebooks.find() if notebooks.name_of(p).startswith(tuple(map(_without_ending, only)) or "")]
     if not chosen and only:
         raise BookError(f"no notebook's path starts with {' or '.join(only)}")

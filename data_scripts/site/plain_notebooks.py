@@ -25,7 +25,7 @@ from vdsr_lib.errors import InputError
 from vdsr_lib.files import write_text
 
 from ..commands import parser_for
-from . import myst, notebooks
+from . import myst, notebooks, reference
 from .address import stored
 from .notebooks import BOOK
 
@@ -228,7 +228,7 @@ def plain_text(text: str, claims: dict[str, dict]) -> str:
         except KeyError as error:
             raise InputError(f"{match[0]} leads to nothing: no {error.args[0]!r} is known") from error
         if kind == "py:func":
-            return f"[`{target.rpartition('.')[2]}`]({site()}library.html#{target.removeprefix('~')})"
+            return f"[`{target.rpartition('.')[2]}`]({site()}{reference.place_of(target.removeprefix('~'))})"
         raise InputError(f"no plain form is known of the role {match[0]}")
 
     def directive(match: re.Match[str]) -> str:

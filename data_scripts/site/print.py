@@ -32,7 +32,7 @@ from vdsr_lib.errors import VdsrError
 from vdsr_lib.files import write_atomically
 
 from ..commands import parser_for
-from . import serve
+from . import reference, serve
 from .book import HTML
 from .notebooks import BOOK
 
@@ -65,6 +65,19 @@ def find_chromium() -> str:
         if name and (path := shutil.which(name)):
             return path
     raise PrintError("printing needs Chromium: `apt install chromium`, or name one in VDSR_CHROMIUM")
+
+
+def joined(name: str, names: Sequence[str]) -> Tag:
+    """A page as `chapter` makes it; *The library* with the pages of its modules, as sections one level lower."""
+    whole = chapter(name, names)
+    for page in reference.pages() if name == reference.INDEX else ():
+        part = chapter(page, names)
+        for level in (3, 2, 1):
+            for heading in part.select(f"h{level}"):
+                heading.name = f"h{level + 1}"
+        part.name, part.attrs = "div", {"id": page}
+        whole.append(part)
+    return whole
 
 
 def chapters() -> list[str]:
@@ -120,7 +133,7 @@ def whole(pages: Sequence[int] | None = None) -> str:
         pages: on which page each chapter begins, for the contents; unknown unless given.
     """
     names = chapters()
-    parts = [chapter(name, names) for name in names]
+    parts = [joined(name, [*names, *reference.pages()]) for name in names]
     known = {part["id"] for part in parts} | {e["id"] for part in parts for e in part.find_all(id=True)}
     for part in parts:
         for link in part.find_all("a", href=re.compile("^#")):
