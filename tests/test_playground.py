@@ -138,6 +138,34 @@ def test_a_run_is_told_in_words():
     assert "no clip held it" in found["end"]
 
 
+def test_the_faster_device_is_named_and_one_that_errs_refused():
+    fast = {"card": 4.26, "processor": 15.2, "equal": True, "faster": True}
+    words = probe(
+        "timed", cases=[fast, fast | {"card": 152, "faster": False}, fast | {"equal": False}, fast | {"card": None}]
+    )
+    assert words == [
+        "A step takes 4.3 ms on the graphics card and 15 ms on the processor. The card computes.",
+        "A step takes 152 ms on the graphics card and 15 ms on the processor. The processor computes.",
+        "The graphics card computes something else here. The processor computes.",
+        "The graphics card cannot be used here. The processor computes.",
+    ]
+
+
+def test_no_typical_gradient_is_drawn_above_the_largest():
+    """In an explosion the mean of the squares is infinite while the gradients are not."""
+    drawn = probe("layers", largest=[1e20, 3e19], typical=[None, None], share=[0, 0], bound=None)
+    dots = [float(y) for y in re.findall(r'class="typical" cx="[^"]+" cy="([^"]+)"', drawn)]
+    bars = [float(y) for y in re.findall(r'class="largest" d="M\S+ ([\d.]+)h14"', drawn)]
+    assert dots == pytest.approx(bars, abs=0.1)
+    assert bars[0] < bars[1]
+    drawn = probe("layers", largest=[1e-2, 1e-3], typical=[1e-3, 1e-4], share=[0.5, 0], bound=2e-3)
+    dots = [float(y) for y in re.findall(r'class="typical" cx="[^"]+" cy="([^"]+)"', drawn)]
+    bars = [float(y) for y in re.findall(r'class="largest" d="M\S+ ([\d.]+)h14"', drawn)]
+    bound = float(re.search(r'class="bound" d="M\S+ ([\d.]+)H', drawn)[1])
+    assert bars[0] < bound < bars[1] < dots[1], "the bound cuts the first layer's"
+    assert (dots[0] - bars[0], "50%" in drawn) == (pytest.approx(bars[1] - bars[0], abs=0.1), True)
+
+
 def test_curves_have_few_points_and_each_is_a_mean():
     losses = np.random.default_rng(0).random(3000)
     found = probe("record", losses=losses.tolist(), ended=False)

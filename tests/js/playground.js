@@ -1,6 +1,7 @@
 // The page's modules without a page. `node playground.js NAME` reads inputs as JSON and writes the answer as JSON.
 
 import fs from "node:fs";
+import { drawLayers } from "../../book/_root/playground/chart.js";
 import { degrade, lumaOf, Patches, psnr } from "../../book/_root/playground/data.js";
 import { countWeights, initialWeights } from "../../book/_root/playground/engine.js";
 import { EXERCISES, fromAddress } from "../../book/_root/playground/exercises.js";
@@ -10,7 +11,7 @@ import { normal } from "../../book/_root/playground/random.js";
 import { Record } from "../../book/_root/playground/record.js";
 import { Run } from "../../book/_root/playground/run.js";
 import { differences, FIELDS, format, parse, schedule, USUAL } from "../../book/_root/playground/settings.js";
-import { ending, standing } from "../../book/_root/playground/story.js";
+import { ending, standing, timed } from "../../book/_root/playground/story.js";
 
 const read = (query) => parse(new URLSearchParams(query));
 
@@ -72,6 +73,17 @@ const probes = {
       ready: tell({ step: 0 }),
       end: ending(4, { step: 3, rate: 0.1, largest: [1, 2e5] }, { ...USUAL, clip: "none" }),
     };
+  },
+
+  /** What is written on which device computes; null stands for no time. */
+  timed: ({ cases }) =>
+    cases.map(({ card, processor, ...rest }) => timed({ card: card ?? NaN, processor: processor ?? NaN, ...rest })),
+
+  /** The drawing of the layers' gradients; null stands for an infinite one. */
+  layers({ largest, typical, share, bound }) {
+    const svg = { innerHTML: "", setAttribute() {} };
+    drawLayers(svg, { largest, typical: typical.map((value) => value ?? Infinity), share, bound: bound ?? Infinity });
+    return svg.innerHTML;
   },
 
   record({ losses, ended }) {

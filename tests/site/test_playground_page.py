@@ -3,6 +3,8 @@
 import gzip
 import io
 import json
+import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -59,11 +61,10 @@ def flat(model):
     return torch.cat([p.detach().flatten() for p in model.parameters()]).numpy()
 
 
-@pytest.mark.parametrize("residual", [True, False], ids=["residual", "plain"])
-@pytest.mark.parametrize("clip", ["value", "norm", "none"])
-def test_twenty_steps_are_those_of_the_library(visit, clip, residual):
+def compare_twenty_steps(visit, clip, residual, depth=6, width=12, device="cpu"):
+    """Twenty steps of the library's loop, and the same of the page's on a device."""
     torch.manual_seed(0)
-    model = VDSR(6, 12, residual=residual)
+    model = VDSR(depth, width, residual=residual)
     start = flat(model)
     rate = {"value": 0.1, "norm": 0.01, "none": 1e-4}[clip]
     config = TrainingConfig(
@@ -76,16 +77,67 @@ def test_twenty_steps_are_those_of_the_library(visit, clip, residual):
         x, y = patches.batch(batch_indices(config, len(patches), k)[0])
         batches.append({"x": x.flatten().tolist(), "y": y.flatten().tolist(), "shape": list(x.shape)})
     bounds = {"value": {"bound": 1e-4 / rate}, "norm": {"maxNorm": 0.5}, "none": {}}[clip]
-    about = {"width": 12, "residual": residual, "momentum": 0.9, "decay": 1e-4}
+    about = {"width": width, "residual": residual, "momentum": 0.9, "decay": 1e-4}
     page = open_page(visit)
-    found = page.evaluate(
-        "inputs => probes.steps(inputs)",
-        {"depth": 6, "about": about, "weights": start.tolist(), "batches": batches, "now": {"rate": rate} | bounds},
-    )
+    inputs = {"depth": depth, "about": about, "weights": start.tolist(), "batches": batches}
+    found = page.evaluate("inputs => probes.steps(inputs)", inputs | {"now": {"rate": rate} | bounds, "device": device})
+    assert found["by"] == {"cpu": "wasm", "gpu": "webgpu"}[device]
     np.testing.assert_allclose(found["losses"], [entry["loss"] for entry in state.history], rtol=1e-4)
     wanted = flat(model)
     assert np.linalg.norm(found["weights"] - wanted) < 1e-4 * np.linalg.norm(wanted - start)
     assert visit.wrong == []
+
+
+@pytest.mark.parametrize("residual", [True, False], ids=["residual", "plain"])
+@pytest.mark.parametrize("clip", ["value", "norm", "none"])
+def test_twenty_steps_are_those_of_the_library(visit, clip, residual):
+    compare_twenty_steps(visit, clip, residual)
+
+
+@pytest.fixture(scope="module")
+def with_card(launch):
+    """Chromium with a graphics card that it plays by itself: correct, and slow."""
+    browser = launch("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
+    yield browser
+    browser.close()
+
+
+def open_with_card(visit):
+    page = open_page(visit)
+    if not page.evaluate("async () => Boolean(await navigator.gpu?.requestAdapter())"):
+        pytest.skip("this Chromium has no WebGPU")
+    return page
+
+
+@pytest.mark.parametrize("clip", ["value", "norm", "none"])
+def test_twenty_steps_on_a_graphics_card_are_those_of_the_library(with_card, site, clip):
+    with Visit(with_card, site) as visit:
+        open_with_card(visit)
+        compare_twenty_steps(visit, clip, True, depth=3, width=4, device="gpu")
+
+
+def test_processor_and_card_are_timed_and_the_faster_goes_on(with_card, site, visit):
+    page = open_page(visit)
+    page.locator("summary", has_text="More settings").click()
+    assert not part(page, "devices").is_visible(), "there is no card"
+    with Visit(with_card, site) as visit:
+        page = open_with_card(visit)
+        page.goto(f"{page.url}?depth=3&width=4&patch=15&batch=4")
+        page.locator("summary", has_text="More settings").click()
+        part(page, "devices").get_by_label("graphics card").click()
+        words = part(page, "device-words")
+        page.wait_for_function(
+            "() => document.querySelector('[data-part=device-words]').textContent.endsWith(' computes.')"
+        )
+        # Only where both have computed the same.
+        timed = r"A step takes [\d.]+ ms on the graphics card and [\d.]+ ms on the processor. The \w+ computes."
+        assert re.fullmatch(timed, words.inner_text())
+        part(page, "start").click()
+        reach(page, 5)
+        part(page, "devices").get_by_label("processor").click()
+        state(page, "running")
+        assert words.inner_text() == ""
+        assert visit.wrong == []
 
 
 def trial(page, query, *marks):
@@ -164,7 +216,7 @@ def test_an_explosion_is_told_and_the_last_finite_network_kept(visit):
     told = part(page, "status").inner_text()
     assert told.startswith(f"Step {step_of(page)}: the loss is not a number any more.")
     assert "no clip held it" in told
-    page.wait_for_function("document.querySelector('[data-part=number-loss]').textContent === 'not a number'")
+    page.wait_for_function("document.querySelector('[data-part=number-loss]').textContent === 'no number'")
     assert part(page, "number-psnr").inner_text().endswith(")"), "the picture before it"
     assert part(page, "step").is_disabled()
     part(page, "start").click()  # "Start again"
@@ -206,6 +258,28 @@ def test_start_pause_step_reset_seed(visit):
     state(page, "paused")
     assert part(page, "number-psnr").inner_text() != numbers
     assert visit.wrong == []
+
+
+def test_the_first_steps_are_shown_one_by_one_however_often_a_run_is_stopped(visit):
+    seen = open_page(visit).evaluate("probes.messages({query: 'depth=3&width=4', steps: 60})")
+    steps = [(step, count) for step, count in seen if count]
+    assert [step for step, _ in steps[:10]] == list(range(1, 11)), "or nobody would see a run explode"
+    assert max(count for _, count in steps[10:]) > 1, "several steps a message"
+    assert all(step == before + count for (before, _), (step, count) in pairwise(steps))
+    assert visit.wrong == []
+
+
+def test_a_run_that_is_started_comes_into_sight(browser, site):
+    with Visit(browser, site, 390) as visit:
+        page = open_page(visit)
+        page.evaluate("scrollTo(0, 0)")
+        sight = "document.querySelector('[data-part=psnr]').getBoundingClientRect().bottom <= innerHeight"
+        assert not page.evaluate(sight)
+        part(page, "presets").get_by_role("button", name="Explodes").click()
+        state(page, "ended")
+        page.wait_for_function(sight)
+        assert part(page, "start").is_visible()
+        assert visit.wrong == []
 
 
 def check(page, exercise, address=None):
@@ -371,8 +445,9 @@ def test_wiping_and_settings_by_hand_and_by_keys(browser, site, touch):
         assert visit.wrong == []
 
 
-def test_a_trained_page_is_accessible(browser, site):
-    with Visit(browser, site, bypass_csp=True) as visit:
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_trained_page_is_accessible(browser, site, width):
+    with Visit(browser, site, width, bypass_csp=True) as visit:
         page = open_page(visit, "?clip=none&ask=clip")
         part(page, "start").click()
         state(page, "ended")

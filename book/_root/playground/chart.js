@@ -123,8 +123,10 @@ export function decades(values, widest = 8) {
  * @param {SVGElement} svg
  * @param {import("./run.js").Moment} moment
  */
-export function drawLayers(svg, { largest, typical, share, bound }) {
+export function drawLayers(svg, { largest, typical: squared, share, bound }) {
   const count = largest.length;
+  // The mean of the squares is infinite long before the gradients are.
+  const typical = squared.map((value, k) => Math.min(value, largest[k]));
   const values = [...largest, ...typical, bound].filter((value) => Number.isFinite(value) && value > 0).map(Math.log10);
   const top = values.length ? Math.ceil(Math.max(...values) + 0.3) : 1;
   const y = {

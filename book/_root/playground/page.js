@@ -8,7 +8,7 @@ import { PRESETS } from "./presets.js";
 import { QUESTIONS } from "./questions.js";
 import { Record } from "./record.js";
 import { differences, format, parse, power, USUAL } from "./settings.js";
-import { ending, score, signed, standing } from "./story.js";
+import { ending, score, signed, standing, timed } from "./story.js";
 
 const root = document.getElementById("playground-app");
 const find = (name) => root.querySelector(`[data-part=${name}]`);
@@ -17,6 +17,8 @@ const GHOSTS = 4;
 const REST = 2000;
 /** Where nothing is to move, pictures change this seldom, in milliseconds. */
 const CALM = 1000;
+/** The axis goes no higher for a run that explodes, or the others would be flat. */
+const HIGHEST_LOSS = 1e4;
 
 let settings = { ...USUAL };
 let worker = null;
@@ -27,6 +29,7 @@ let ghosts = []; // records of earlier runs, the latest first
 let running = false;
 let hidden = false;
 let own = false;
+let card = false;
 let resting = REST;
 let speed = NaN;
 let question = null;
@@ -49,7 +52,9 @@ function newWorker(heard) {
 function hear(message) {
   if (message.error) return fail(message.error);
   if (message.picture) return took(message.picture);
+  if (message.card) find("devices").hidden = false;
   if (message.id !== id) return; // of a run that is over
+  if (message.timed) find("device-words").textContent = timed(message.timed);
   if (message.opened) {
     about = message.opened;
     record.floor = about.floor;
@@ -116,7 +121,8 @@ function begin(wanted, go) {
   resting = REST;
   speed = NaN;
   complain("");
-  worker.postMessage({ task: "open", id, settings, own });
+  find("device-words").textContent = card ? "Timing both …" : "";
+  worker.postMessage({ task: "open", id, settings, own, card });
   if (go) worker.postMessage({ task: "go" });
   showSettings(settings);
   const preset = PRESETS.find(({ changes }) => String(format({ ...USUAL, ...changes, seed: settings.seed })) === name);
@@ -200,7 +206,7 @@ function drawNumbers() {
       look && Number.isFinite(look.psnr) && Number.isFinite(record.floor)
         ? `${look.psnr.toFixed(2)} dB (${signed(look.psnr - record.floor)})`
         : "…",
-    loss: record.ended ? "not a number" : moment ? power(moment.loss) : "…",
+    loss: record.ended ? "no number" : moment ? power(moment.loss) : "…",
     clipped: !moment
       ? "…"
       : settings.clip === "none"
@@ -220,15 +226,7 @@ function drawChart() {
   const curves = (key) =>
     [record, ...ghosts].map((one, k) => ({ points: one[key], look: k ? `ghost ghost-${k}` : "now", ended: one.ended }));
   const losses = [record, ...ghosts].flatMap((one) => one.loss.map(([, value]) => value));
-  drawCurves(
-    find("loss"),
-    curves("loss"),
-    decades(
-      losses.filter((value) => value < 1e6),
-      8,
-    ),
-    last,
-  );
+  drawCurves(find("loss"), curves("loss"), decades(losses.map((value) => Math.min(value, HIGHEST_LOSS))), last);
   const floor = record.floor;
   if (Number.isFinite(floor)) {
     // Room for the best of each run, not for where it began: that is far below.
@@ -453,6 +451,12 @@ function listen() {
     find("file").value = "";
     begin(settings, running);
   };
+  for (const input of find("devices").querySelectorAll("input")) {
+    input.onchange = () => {
+      card = input.value === "gpu";
+      begin(settings, running);
+    };
+  }
   find("share").onclick = async () => {
     await navigator.clipboard?.writeText(location.href).catch(() => {});
     say("The address is in the clipboard. It holds every setting.");
@@ -460,11 +464,19 @@ function listen() {
   find("see").onclick = () => {
     find("see").disabled = true;
     begin(settings, true);
+    reveal();
   };
   document.addEventListener("visibilitychange", () => seen(!document.hidden));
   new IntersectionObserver(([{ isIntersecting }]) => seen(isIntersecting)).observe(root);
   new ResizeObserver(draw).observe(root);
   document.querySelectorAll("form.playground-check").forEach(offerCheck);
+}
+
+/** Whoever has started a run from above is to see it: bring the curves into sight where they are not. */
+function reveal() {
+  const { top, bottom } = find("psnr").getBoundingClientRect();
+  if (top >= 0 && bottom <= innerHeight) return;
+  find("start").parentElement.scrollIntoView({ block: "start", behavior: calm.matches ? "auto" : "smooth" });
 }
 
 let showSettings = () => {};
@@ -480,7 +492,10 @@ function main() {
     ...PRESETS.map(({ key, label, changes }) => {
       const button = Object.assign(document.createElement("button"), { type: "button", textContent: label });
       button.dataset.preset = key;
-      button.onclick = () => begin({ ...USUAL, ...changes, seed: settings.seed }, true);
+      button.onclick = () => {
+        begin({ ...USUAL, ...changes, seed: settings.seed }, true);
+        reveal();
+      };
       return button;
     }),
   );

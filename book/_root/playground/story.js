@@ -43,3 +43,11 @@ export function standing(look, floor, settings) {
   else if (gain < -1 && settings.kind === "plain") words += " It is still learning to hand the picture on.";
   return words;
 }
+
+/** Which of the two devices goes on, and why. Times in milliseconds, not a number where there is none. */
+export function timed({ card, processor, equal, faster }) {
+  if (!Number.isFinite(card)) return "The graphics card cannot be used here. The processor computes.";
+  if (!equal) return "The graphics card computes something else here. The processor computes.";
+  const words = (time) => `${time < 10 ? time.toFixed(1) : Math.round(time)} ms`;
+  return `A step takes ${words(card)} on the graphics card and ${words(processor)} on the processor. The ${faster ? "card" : "processor"} computes.`;
+}

@@ -1,12 +1,13 @@
 // Trains apart from the page, which therefore never waits.
 //
 // In:  {task: "read", file}                      a picture to train on in place of the embedded ones
-//      {task: "open", id, settings, own}         a new run; own: train on the picture that was read
+//      {task: "open", id, settings, own, card}   a new run; own: train on the picture that was read;
+//                                                card: on the graphics card, if that is faster here
 //      {task: "go"} · {task: "pause"} · {task: "step"}
 //      {task: "trial", settings, steps, marks}   a run of its own, without its steps being shown
-// Out: {picture} · {opened, id} · {progress, id} · {trial} · {error}
+// Out: {card} · {picture} · {timed, id} · {opened, id} · {progress, id} · {trial} · {error}
 
-import { runtime } from "../try_it/network.js";
+import { graphicsCard, runtime } from "../try_it/network.js";
 import { lumaOf } from "./data.js";
 import { isDue, LAST_STEP, Run } from "./run.js";
 
@@ -24,7 +25,6 @@ let id = 0;
 let running = false;
 let own = null;
 let embedded = null;
-const opened = new Map();
 
 async function load(name) {
   const answer = await fetch(new URL(name, import.meta.url));
@@ -32,34 +32,51 @@ async function load(name) {
   return new Uint8Array(await answer.arrayBuffer());
 }
 
-let ort = null;
+async function loadPictures() {
+  const list = JSON.parse(new TextDecoder().decode(await load("pictures.json")));
+  const open = async ({ file, rows, columns }) => ({ data: await load(file), rows, columns });
+  return { train: await Promise.all(list.train.map(open)), test: await open(list.test) };
+}
 
-async function start() {
-  // One thread: the pictures are small, and the same settings are to give the same run everywhere.
-  if (!ort) ({ ort } = await runtime("cpu", 1));
-  if (!embedded) {
-    const list = JSON.parse(new TextDecoder().decode(await load("pictures.json")));
-    const open = async ({ file, rows, columns }) => ({ data: await load(file), rows, columns });
-    embedded = { train: await Promise.all(list.train.map(open)), test: await open(list.test) };
+/** What computes: ONNX Runtime on one device, and the two sessions of the depth that was asked for last. */
+class Engine {
+  /** @param {"cpu"|"gpu"} device */
+  static async start(device) {
+    // One thread: the pictures are small, and the same settings are to give the same run everywhere.
+    const { ort, providers } = await runtime(device, 1);
+    if (device === "gpu" && providers[0] !== "webgpu") throw new Error("no graphics card");
+    embedded ??= await loadPictures();
+    return Object.assign(new Engine(), { ort, providers, depth: 0, sessions: null });
+  }
+
+  async session(name) {
+    const options = { executionProviders: this.providers, logSeverityLevel: 3 }; // no warning of nodes off the card
+    return this.ort.InferenceSession.create(await load(`graphs/${name}.onnx`), options);
+  }
+
+  /** The sessions of a depth; those of the depth before are let go. */
+  async open(depth) {
+    if (this.depth === depth) return this.sessions;
+    const old = this.sessions;
+    this.depth = 0;
+    await Promise.all([old?.stepping.release(), old?.seeing.release()]);
+    const [stepping, seeing] = await Promise.all([this.session(`step-${depth}`), this.session(`network-${depth}`)]);
+    this.sessions = { stepping, seeing };
+    this.depth = depth;
+    return this.sessions;
+  }
+
+  begin(settings, pictures) {
+    return Run.open(this.ort, (depth) => this.open(depth), settings, pictures);
   }
 }
 
-async function session(name) {
-  const options = { executionProviders: ["wasm"] };
-  return ort.InferenceSession.create(await load(`graphs/${name}.onnx`), options);
-}
+const engines = new Map();
 
-/** The two sessions of a depth; those of the depth before are let go. */
-async function sessions(depth) {
-  if (!opened.has(depth)) {
-    for (const [other, { stepping, seeing }] of opened) {
-      opened.delete(other);
-      await Promise.all([stepping.release(), seeing.release()]);
-    }
-    const [stepping, seeing] = await Promise.all([session(`step-${depth}`), session(`network-${depth}`)]);
-    opened.set(depth, { stepping, seeing });
-  }
-  return opened.get(depth);
+/** The engine of a device, started once; a start that failed is tried again the next time. */
+async function engine(device) {
+  if (!engines.has(device)) engines.set(device, await Engine.start(device));
+  return engines.get(device);
 }
 
 async function read(file) {
@@ -92,10 +109,51 @@ async function read(file) {
   postMessage({ picture: { rows: own.rows, columns: own.columns, width, height } });
 }
 
+let onCard = false;
+let cardFailed = false;
+
+const WARMING = 3;
+const TIMED = 5;
+/** So far, relative to how far the weights move, may a card's first step lie from the processor's. */
+const ASIDE = 1e-3;
+const races = new Map();
+
+/** Milliseconds of a step, and where the first one led: the median of some. */
+async function timeSteps(trying) {
+  const start = trying.trainer.weights;
+  const times = [];
+  let first = null;
+  for (let k = 0; k < WARMING + TIMED; k++) {
+    const began = performance.now();
+    await trying.advance();
+    if (k >= WARMING) times.push(performance.now() - began);
+    first ??= trying.trainer.weights.map((weight, p) => weight - start[p]);
+  }
+  return { first, time: times.sort((a, b) => a - b)[TIMED >> 1] };
+}
+
+/** Processor or card: the faster of the two at a network and batch of this size, if both compute the same. */
+async function race(settings, pictures) {
+  const size = ["depth", "width", "batch", "patch"].map((key) => settings[key]).join();
+  if (!races.has(size)) {
+    const wanted = { ...settings, clip: "value", rate: 0.1, theta: 2e-4 }; // that no run ends here
+    const length = (vector) => Math.hypot(...vector);
+    try {
+      const card = await timeSteps(await (await engine("gpu")).begin(wanted, pictures));
+      const processor = await timeSteps(await (await engine("cpu")).begin(wanted, pictures));
+      const apart = length(card.first.map((step, p) => step - processor.first[p])) / length(processor.first);
+      races.set(size, { card: card.time, processor: processor.time, equal: apart < ASIDE });
+    } catch {
+      races.set(size, { card: NaN, processor: NaN, equal: false });
+    }
+  }
+  return races.get(size);
+}
+
 async function open(message) {
   running = false;
   run = null;
-  await start();
+  let device = await engine("cpu");
   const { settings } = message;
   const train = message.own && own ? [own] : embedded.train;
   const smallest = Math.min(...train.map(({ rows, columns }) => Math.min(rows, columns)));
@@ -104,7 +162,16 @@ async function open(message) {
       `The picture is too small: ${smallest} pixels across, and a patch needs ${settings.patch}. Choose smaller patches or another picture.`,
     );
   }
-  run = await Run.open(ort, sessions, settings, { train, test: embedded.test });
+  const pictures = { train, test: embedded.test };
+  onCard = false;
+  if (message.card && !cardFailed) {
+    const { card, processor, equal } = await race(settings, pictures);
+    const faster = equal && card < processor;
+    postMessage({ timed: { card, processor, equal, faster }, id: message.id });
+    if (faster) device = await engine("gpu");
+    onCard = faster;
+  }
+  run = await device.begin(settings, pictures);
   id = message.id;
   const { floor, patches, test, trainer } = run;
   postMessage({ opened: { floor, test, patches: patches.count, weights: trainer.weights.length }, id });
@@ -132,18 +199,26 @@ async function advance(most) {
   if (ended) run = null;
 }
 
+/** The first steps are shown one by one, this far apart in milliseconds, or nobody would see a run explode. */
+const SHOWN_STEPS = 10;
+const APART = 120;
+
+let loop = 0; // what was started last; a message of an earlier start finds another number, and ends
 const again = new MessageChannel(); // a timer would wait 4 ms each time
-again.port1.onmessage = () =>
+again.port1.onmessage = ({ data }) =>
   enqueue(async () => {
+    if (!running || data !== loop) return;
+    const slow = run.step < SHOWN_STEPS;
+    await advance(slow ? 1 : Infinity);
     if (!running) return;
-    await advance(Infinity);
-    if (running) again.port2.postMessage(null);
+    if (slow) setTimeout(() => again.port2.postMessage(data), APART);
+    else again.port2.postMessage(data);
   });
 
 /** A run to its end, and what it was like there; `marks` are steps to look at it before. */
 async function trial({ settings, steps, marks = [] }) {
-  await start();
-  const tried = await Run.open(ort, sessions, settings, embedded);
+  const processor = await engine("cpu"); // an exercise is to end the same way everywhere
+  const tried = await processor.begin(settings, embedded);
   const { floor } = tried;
   const seen = {};
   let sum = 0;
@@ -168,7 +243,7 @@ const tasks = {
   go: async () => {
     if (!run || running) return;
     running = true;
-    again.port2.postMessage(null);
+    again.port2.postMessage(++loop);
   },
   step: async () => {
     running = false;
@@ -188,7 +263,10 @@ let queue = Promise.resolve();
 function enqueue(work) {
   queue = queue.then(work).catch((error) => {
     running = false;
-    postMessage({ error: error.forReader ? error.message : `Something went wrong: ${error.message ?? error}` });
+    if (onCard && !error.forReader) {
+      cardFailed = true;
+      postMessage({ error: "The graphics card has stopped. Started again, the run is the processor's." });
+    } else postMessage({ error: error.forReader ? error.message : `Something went wrong: ${error.message ?? error}` });
   });
 }
 
@@ -196,3 +274,5 @@ self.onmessage = ({ data }) => {
   if (data.task === "pause" || data.task === "open") running = false; // at once, not in turn
   enqueue(() => tasks[data.task](data));
 };
+
+graphicsCard().then((card) => postMessage({ card: card !== null }));

@@ -7,7 +7,8 @@ function threads() {
   return self.crossOriginIsolated ? Math.min(8, navigator.hardwareConcurrency || 1) : 1;
 }
 
-async function graphicsCard() {
+/** The graphics card, or null where this runtime can use none. */
+export async function graphicsCard() {
   // This build of ONNX Runtime waits for the card by a feature of WebAssembly that not every browser has.
   if (!navigator.gpu || typeof WebAssembly.Suspending !== "function") return null;
   return navigator.gpu.requestAdapter().catch(() => null);
