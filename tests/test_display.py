@@ -154,7 +154,33 @@ def test_frames_are_all_combinations_in_the_script_s_order():
             assert data["alts"][k] == f"depth is {depth + 1}, kernel is {(3, 7)[kernel]}"
             shown = page.all("img")[0]["src"] if data["frames"][k] is None else data["frames"][k]
             assert data["alts"][k] in unquote(shown)
+            assert data["at"][k] == f"{depth},{kernel}"
     assert [k for k, frame in enumerate(data["frames"]) if frame is None] == [3] == [frames.start_index]
+
+
+def test_a_slider_may_hang_on_those_before_it():
+    choices = {"depth": (1, 2), "layer": lambda depth: {f"no. {k}": k for k in range(depth)}}
+    page, data = frames_of(Frames(Drawing, choices, start={"depth": 2, "layer": 1}))
+    assert data["words"] == [["1", "2"], {"0": ["no. 0"], "1": ["no. 0", "no. 1"]}]
+    assert data["at"] == ["0,0", "1,0", "1,1"]
+    assert data["alts"] == [f"depth is {d}, layer is {k}" for d, k in ((1, 0), (2, 0), (2, 1))]
+    assert page.all("img")[0]["alt"] == "depth is 2, layer is 1"
+    with pytest.raises(InputError, match="layer cannot start at 1"):
+        Frames(Drawing, choices, start={"layer": 1})
+    with pytest.raises(InputError, match="at least one position for the slider layer"):
+        Frames(Drawing, {"depth": (0,), "layer": lambda depth: range(depth)})
+
+
+def test_what_can_be_dragged_is_stored_once_for_all_frames_that_share_it():
+    scales = {"1/3": 1 / 3, "2": 2}
+    _, data = frames_of(Frames(figures.bicubic_weights, {"scale": scales, "row": figures.bicubic_rows}))
+    assert data["gripped"] == [0] * 5 + [1] * 32
+    (grip,) = data["grips"][1]
+    assert (grip["slider"], grip["along"]) == (1, "y")
+    assert [k for _, k in grip["places"]] == list(range(32))
+    assert grip["box"][1] < grip["places"][0][0] < grip["places"][-1][0] < grip["box"][3]
+    assert "grips" not in frames_of(Frames(Drawing, {"n": (1, 2)}))[1]
+    assert "grips" not in frames_of(Frames(figures.bicubic_weights, {"scale": scales}))[1], "no slider for the row"
 
 
 def test_frames_say_what_they_show_without_the_script():

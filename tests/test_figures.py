@@ -15,6 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from vdsr_lib.analysis.gradient_flow import Flow
 from vdsr_lib.book import figures
 from vdsr_lib.book.figures.style import STYLE
+from vdsr_lib.errors import InputError
 from vdsr_lib.resize import axis_weights
 
 SPAN = np.linspace(-3, 3, 7)
@@ -147,6 +148,25 @@ def test_bicubic_weights_draws_a_row_of_the_matrix(scale):
     np.testing.assert_allclose(image.images[0].get_array(), matrix)
     np.testing.assert_allclose([bar.get_height() for bar in bars.patches], matrix[round(16 * scale) // 2])
     assert f"16 pixels become {round(16 * scale)}." in figure.alt
+
+
+def test_bicubic_weights_frames_the_row_that_is_asked_for_and_lets_it_be_dragged():
+    assert list(figures.bicubic_rows(1 / 3)) == [0, 1, 2, 3, 4]
+    for row in (0, 17, 31):
+        figure = figures.bicubic_weights(2, row=row)
+        bars = figure.axes[1].patches
+        np.testing.assert_allclose([bar.get_height() for bar in bars], axis_weights(16, 32, 2).matrix()[row])
+        assert f"Output pixel {row} mixes" in figure.alt
+        (handle,) = figure.handles
+        left, top, right, bottom = handle.box()
+        # Each row is as high as the others, and the first one lies on top.
+        shares = [handle.shares(k)[0] for k in range(32)]
+        np.testing.assert_allclose(shares, top + (bottom - top) * (np.arange(32) + 0.5) / 32)
+        assert 0 < left < right < 1
+        assert (handle.slider, handle.along) == ("row", "y")
+    for row in (-1, 32, 1.5):
+        with pytest.raises(InputError, match="row must be from 0 to 31 at scale 2, got"):
+            figures.bicubic_weights(2, row=row)
 
 
 @pytest.mark.parametrize(("depth", "kernel", "side"), [(20, 3, 41), (1, 3, 3), (20, 7, 121), (5, 5, 21)])

@@ -63,6 +63,25 @@ def test_words_stand_for_values():
     assert isinstance(sliders[0], ipywidgets.SelectionSlider)
 
 
+def test_a_slider_that_hangs_on_another_is_as_long_as_that_allows():
+    calls = []
+
+    def draw(scale, row):
+        calls.append((scale, row))
+        return figures.bicubic_weights(scale, row=row)
+
+    sliders, view = parts(explore(draw, scale=(1, 2), row=figures.bicubic_rows, start={"row": 5}, static=False))
+    scale, row = sliders
+    row.value = 15
+    scale.value = 2
+    assert (len(row.options), row.value) == (32, 31), "it stays at the end of its way"
+    row.value = 10
+    scale.value = 1
+    assert (len(row.options), row.value) == (16, 5)
+    assert calls == [(1, 5), (1, 15), (2, 31), (2, 10), (1, 5)], "each is drawn once"
+    assert data_uri(figures.bicubic_weights(1, row=5)) in view.value
+
+
 @pytest.mark.parametrize(("value", "static"), [(None, False), ("", False), ("0", False), ("1", True)])
 def test_the_place_decides_unless_told(monkeypatch, value, static):
     monkeypatch.delenv(STATIC_VARIABLE, raising=False)

@@ -11,11 +11,10 @@ import base64
 import hashlib
 import html
 import io
-import itertools
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -223,28 +222,80 @@ class Choice:
         return f"<fieldset><legend>{name}</legend>{''.join(buttons)}</fieldset>"
 
 
-def make_choices(
-    choices: Mapping[str, Sequence[Any] | Mapping[str, Any]], start: Mapping[str, Any] | None = None
-) -> tuple[Choice, ...]:
+def make_choice(name: str, given: Sequence[Any] | Mapping[str, Any], start: Mapping[str, Any] | None = None) -> Choice:
+    """One slider from plain values; see `make_choices`."""
+    values = tuple(given.values()) if isinstance(given, Mapping) else tuple(given)
+    words = tuple(map(str, given)) if isinstance(given, Mapping) else tuple(map(str, values))
+    if not values:
+        raise InputError(f"wanted at least one position for the slider {name}, got {given!r}")
+    first = values[0] if start is None or name not in start else start[name]
+    if first not in values:
+        raise InputError(f"{name} cannot start at {first!r}, which is none of {values!r}")
+    return Choice(name, values, words, values.index(first))
+
+
+# What a slider is made from: its values in order, by their words or not; or a function that gives these for the values
+# of the sliders before it.
+Given = Sequence[Any] | Mapping[str, Any] | Callable[..., Sequence[Any] | Mapping[str, Any]]
+
+
+def make_choices(choices: Mapping[str, Given], start: Mapping[str, Any] | None = None) -> tuple[Choice, ...]:
     """Sliders from plain values.
 
     Args:
-        choices: for each argument its values, in order; or a mapping from words to values.
+        choices: for each argument its values, in order; or a mapping from words to values; or a function that takes the
+            sliders before it by name and gives either.
         start: the values to begin with; the first of each unless given.
 
     Errors: `InputError` when there is no slider, one has no position, or a start is no value of its slider.
     """
-    if not choices or any(len(values) == 0 for values in choices.values()):
-        raise InputError(f"wanted at least one slider with at least one position, got {dict(choices)!r}")
-    made = []
+    if not choices:
+        raise InputError("wanted at least one slider, got none")
+    made: tuple[Choice, ...] = ()
     for name, given in choices.items():
-        values = tuple(given.values()) if isinstance(given, Mapping) else tuple(given)
-        words = tuple(map(str, given)) if isinstance(given, Mapping) else tuple(map(str, values))
-        first = values[0] if start is None or name not in start else start[name]
-        if first not in values:
-            raise InputError(f"{name} cannot start at {first!r}, which is none of {values!r}")
-        made.append(Choice(name, values, words, values.index(first)))
-    return tuple(made)
+        made = (*made, make_choice(name, _resolve(given, made), start))
+    return made
+
+
+def values_of(choices: Iterable[Choice]) -> dict[str, Any]:
+    """The values that sliders stand at, by name."""
+    return {choice.name: choice.values[choice.start] for choice in choices}
+
+
+def _resolve(given: Given, before: Iterable[Choice]) -> Sequence[Any] | Mapping[str, Any]:
+    return given(**values_of(before)) if callable(given) else given
+
+
+def combinations(choices: Mapping[str, Given]) -> list[tuple[Choice, ...]]:
+    """Every way to set the sliders, the last one moving first; each stands at its `start`."""
+    ways: list[tuple[Choice, ...]] = [()]
+    for name, given in choices.items():
+        ways = [
+            (*way, replace(choice, start=k))
+            for way in ways
+            for choice in [make_choice(name, _resolve(given, way))]
+            for k in range(len(choice.values))
+        ]
+    return ways
+
+
+def grips(drawing: Any, choices: Sequence[Choice]) -> list[dict[str, Any]]:
+    """What of a drawing can be dragged, for the page's script: see `figures.style.Handle`; not what has no slider.
+
+    Args:
+        drawing: after it has been drawn, for only then its axes have found their places.
+        choices: the sliders with the values that they have with this drawing.
+    """
+    found = []
+    names = [choice.name for choice in choices]
+    for handle in getattr(drawing, "handles", ()):
+        if handle.slider not in names:
+            continue
+        slider = names.index(handle.slider)
+        places = [[round(s, 4), k] for k, v in enumerate(choices[slider].values) for s in handle.shares(v)]
+        box = [round(share, 4) for share in handle.box()]
+        found.append({"slider": slider, "along": handle.along, "box": box, "places": places, "knob": handle.knob})
+    return found
 
 
 def describe(drawing: Any) -> str:
@@ -258,11 +309,17 @@ def describe(drawing: Any) -> str:
     return words
 
 
+def _key(choices: Iterable[Choice]) -> str:
+    """The positions of sliders, as the page's script names them."""
+    return ",".join(str(choice.start) for choice in choices)
+
+
 class Frames:
     """One drawing for each position of the sliders, made once and kept in the page.
 
     Args:
-        function: takes one keyword for each slider, and returns a figure with `.alt`.
+        function: takes one keyword for each slider, and returns a figure with `.alt`. What that names in `.handles` can
+            be dragged in the drawing itself.
         choices: see `make_choices`; the frames are all their combinations.
         start: the values to begin with.
 
@@ -270,35 +327,40 @@ class Frames:
     """
 
     def __init__(
-        self,
-        function: Callable[..., Any],
-        choices: Mapping[str, Sequence[Any] | Mapping[str, Any]],
-        start: Mapping[str, Any] | None = None,
+        self, function: Callable[..., Any], choices: Mapping[str, Given], start: Mapping[str, Any] | None = None
     ):
         self.choices = make_choices(choices, start)
-        count = int(np.prod([len(c.values) for c in self.choices]))
-        if count > MAX_FRAMES:
-            raise InputError(f"{count} frames are too many for a page, at most {MAX_FRAMES}")
+        self.ways = combinations(choices)
+        if len(self.ways) > MAX_FRAMES:
+            raise InputError(f"{len(self.ways)} frames are too many for a page, at most {MAX_FRAMES}")
         self.frames: list[str] = []
         self.alts: list[str] = []
-        for values in itertools.product(*(c.values for c in self.choices)):
-            drawing = function(**dict(zip((c.name for c in self.choices), values, strict=True)))
+        self.grips: list[list[dict[str, Any]]] = []
+        for way in self.ways:
+            drawing = function(**values_of(way))
             self.frames.append(data_uri(drawing))
             self.alts.append(describe(drawing))
+            self.grips.append(grips(drawing, way))
+        # The words of each slider, or, where they hang on the sliders before it, these words by their positions.
+        self.words = [
+            {_key(way[:i]): way[i].words for way in self.ways} if callable(given) else self.choices[i].words
+            for i, given in enumerate(choices.values())
+        ]
 
     @property
     def start_index(self) -> int:
         """Index of the frame that is shown first."""
-        k = 0
-        for choice in self.choices:
-            k = k * len(choice.values) + choice.start
-        return k
+        return [_key(way) for way in self.ways].index(_key(self.choices))
 
     def _repr_html_(self) -> str:
         k = self.start_index
+        data: dict[str, Any] = {"words": self.words, "at": [_key(way) for way in self.ways]}
         # The frame that is shown first stands in the image itself.
-        others = [None if i == k else frame for i, frame in enumerate(self.frames)]
-        data = {"words": [c.words for c in self.choices], "frames": others, "alts": self.alts}
+        data |= {"frames": [None if i == k else frame for i, frame in enumerate(self.frames)], "alts": self.alts}
+        if any(self.grips):
+            kinds = {json.dumps(found): found for found in self.grips}
+            data["grips"] = list(kinds.values())
+            data["gripped"] = [list(kinds).index(json.dumps(found)) for found in self.grips]
         # "</" would end the script element that holds the data.
         text = json.dumps(data, ensure_ascii=False).replace("</", "<\\/")
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]

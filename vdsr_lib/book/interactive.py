@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from .display import Frames, data_uri, describe, make_choices
+from .display import Choice, Frames, Given, data_uri, describe, make_choices
 
 # Set while the book is built: a page has no kernel, so a widget on it would be dead.
 STATIC_VARIABLE = "VDSR_STATIC"
@@ -27,7 +27,7 @@ def explore(
     *,
     start: Mapping[str, Any] | None = None,
     static: bool | None = None,
-    **choices: Sequence[Any] | Mapping[str, Any],
+    **choices: Given,
 ) -> Any:
     """Sliders that choose the arguments of a drawing function.
 
@@ -35,7 +35,8 @@ def explore(
         function: takes one keyword for each slider, and returns a figure with `.alt` (those of `figures` do).
         start: the values to begin with; the first of each slider unless given.
         static: frames without a kernel (True), live ipywidgets (False), or what fits the place (see `is_static`).
-        choices: for each argument its values, in order, or a mapping from words to values.
+        choices: for each argument its values, in order, or a mapping from words to values, or a function that takes the
+            arguments before it by name and gives either.
 
     Returns: `display.Frames`, or an `ipywidgets.VBox`; the last line of a cell shows either.
     Errors: `InputError`, see `display.make_choices`.
@@ -47,22 +48,40 @@ def explore(
     except ImportError as error:
         raise ImportError("sliders need ipywidgets: pip install 'vdsr-lib[notebooks]'") from error
 
+    def options(choice: Choice) -> list[tuple[str, Any]]:
+        return list(zip(choice.words, choice.values, strict=True))
+
     sliders = []
     for choice in make_choices(choices, start):
-        options = list(zip(choice.words, choice.values, strict=True))
         # Names have no order, so they are buttons.
         kind = ipywidgets.ToggleButtons if choice.named else ipywidgets.SelectionSlider
         slider = kind(
-            options=options,
+            options=options(choice),
             index=choice.start,
             description=choice.name.replace("_", " "),
             style={"description_width": "initial"},
         )
         sliders.append((choice.name, slider))
     view = ipywidgets.HTML()
+    setting = False
 
     def show(_: Any = None) -> None:
-        drawing = function(**{name: slider.value for name, slider in sliders})
+        nonlocal setting
+        if setting:  # one slider sets another: draw once, when all stand
+            return
+        setting = True
+        values: dict[str, Any] = {}
+        for name, slider in sliders:
+            given = choices[name]
+            if callable(given):
+                now = options(make_choices({name: given(**values)})[0])
+                if now != list(slider.options):
+                    share = slider.index / max(1, len(slider.options) - 1)
+                    slider.options = now
+                    slider.index = round(share * (len(now) - 1))
+            values[name] = slider.value
+        setting = False
+        drawing = function(**values)
         words = html.escape(describe(drawing), quote=True)
         view.value = f'<img src="{data_uri(drawing)}" alt="{words}" style="max-width:100%"><p>{words}</p>'
 

@@ -17,6 +17,7 @@ from .learning import (
     residual_histogram,
     run_curves,
     table1_curves,
+    two_runs,
 )
 from .networks import network_drawing
 from .pixels import Mosaic, colored_picture, filter_mosaic, framed_picture, signed_picture
@@ -32,7 +33,7 @@ from .results import (
     score_by_time,
     slip_costs,
 )
-from .sampling import bicubic_weights, cubic_kernels, power_ratio, spectra
+from .sampling import bicubic_rows, bicubic_weights, cubic_kernels, power_ratio, spectra
 from .style import COLORS, WIDTH, BookFigure, book_style
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "WIDTH",
     "BookFigure",
     "Mosaic",
+    "bicubic_rows",
     "bicubic_weights",
     "book_style",
     "chain_energies",
@@ -76,4 +78,5 @@ __all__ = [
     "slip_costs",
     "spectra",
     "table1_curves",
+    "two_runs",
 ]

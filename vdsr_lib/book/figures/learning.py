@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from ...analysis.gradient_flow import Flow
+from ...errors import InputError
 from ..display import power_of_ten
-from .style import COLORS, MARKS, BookFigure, colors_of, draw_levels, drawn, network_color, new_figure, slider_figure
+from .style import (
+    COLORS,
+    MARKS,
+    BookFigure,
+    Handle,
+    colors_of,
+    draw_levels,
+    drawn,
+    network_color,
+    new_figure,
+    slider_figure,
+)
 
 
 def _size(value: float) -> str:
@@ -149,12 +162,61 @@ def run_curves(
 
 
 @drawn
-def clip_shapes(gradients: np.ndarray, bound: float) -> BookFigure:
+def two_runs(
+    runs: Mapping[str, tuple[Sequence[float], Sequence[float]]], first: str, second: str, *, xlabel: str, ylabel: str,
+    low: float, high: float,
+) -> BookFigure:  # fmt: skip
+    """Two runs that the reader has picked, before all the others.
+
+    Args:
+        runs: `(x, y)` by name; what is not finite is left out.
+        first, second: names of the two; the same one twice is one run.
+        xlabel, ylabel: with units.
+        low, high: of the vertical axis; what lies below is drawn at the lower edge.
+
+    Errors: `InputError` for a name that is no run's.
+    Chapter: 8.
+    """
+    for name in (first, second):
+        if name not in runs:
+            raise InputError(f"wanted a run of {', '.join(runs)}, got {name!r}")
+    figure = slider_figure(3.7, (0.75, 0.5, 0.15, 0.6))
+    ax: Axes = figure.subplots()
+    points = {name: _finite(*run) for name, run in runs.items()}
+    for x, y in points.values():
+        ax.plot(x, np.maximum(y, low), color="#cccccc", linewidth=1)
+    looks = {second: ("orange", "--"), first: ("blue", "-")}
+    lines = {}
+    for name in dict.fromkeys((second, first)):  # the first one lies on top
+        (color, dash), (x, y) = looks[name], points[name]
+        (lines[name],) = ax.plot(x, np.maximum(y, low), color=COLORS[color], linestyle=dash)
+    last = max((float(x.max()) for x, _ in points.values() if len(x)), default=1.0)
+    ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(0, last), ylim=(low, high))
+    names = list(dict.fromkeys((first, second)))
+    ax.legend([lines[name] for name in names], names, loc="lower center", bbox_to_anchor=(0.5, 1.0), borderaxespad=0)
+    ends = {name: points[name][1][-1] for name in names if len(points[name][1])}
+    words = "; ".join(f"{name} ends at {end:.2f}" for name, end in ends.items()) or "neither has a number to show"
+    if len(ends) == 2:
+        apart = ends[first] - ends[second]
+        words += f". The first one is {abs(apart):.2f} {'below' if apart < 0 else 'above'} the second"
+    figure.alt = f"{ylabel} over {xlabel}: {words}."
+    return figure
+
+
+def _turn(before: np.ndarray, after: np.ndarray) -> float:
+    """The largest angle between rows, in degrees."""
+    cosine = (before * after).sum(axis=1) / (np.linalg.norm(before, axis=1) * np.linalg.norm(after, axis=1))
+    return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))).max())
+
+
+@drawn
+def clip_shapes(gradients: np.ndarray, bound: float, bounds: Sequence[float] = ()) -> BookFigure:
     """What a clip by value and a clip by norm make of gradients of two weights.
 
     Args:
-        gradients: `(N, 2)`.
+        gradients: `(N, 2)`, none of them zero.
         bound: half the side of the square, and the radius of the circle.
+        bounds: the values of a slider `bound`; its square and circle can be dragged to them.
 
     Source: Pascanu et al. 2013, figure 6, for the norm. Chapter: 6.
     """
@@ -179,10 +241,13 @@ def clip_shapes(gradients: np.ndarray, bound: float) -> BookFigure:
         ax.plot(*after.T, "o", color=COLORS["orange"], markersize=5)
         ax.set(title=title, aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach), xlabel="weight 1")
         ax.set(xticks=[0], yticks=[0])
+        if bounds:
+            figure.handles.append(Handle("bound", ax, "x", {value: [value, -value] for value in bounds}))
     axes[0, 0].set_ylabel("weight 2")
+    cut = [int((after != gradients).any(axis=1).sum()) for after in (by_value, by_norm)]
     figure.alt = (
-        "Gradients of two weights. By value each is moved into a square, and long ones end near its corners; "
-        "by norm each is shortened to a circle and keeps its direction."
+        f"Gradients of two weights, and the bound {bound:g}. By value {cut[0]} of {len(gradients)} are cut, and turn "
+        f"by up to {_turn(gradients, by_value):.0f}°; by norm {cut[1]} are cut, and none turns."
     )
     return figure
 
@@ -255,8 +320,9 @@ def gain_paths(paths: Mapping[str, Sequence[Sequence[float]]], words: str) -> Bo
 
 @drawn
 def clip_explorer(
-    sizes: np.ndarray, bound: float | None, losses: Sequence[float], floor: float, words: str
-) -> BookFigure:
+    sizes: np.ndarray, bound: float | None, losses: Sequence[float], floor: float, words: str,
+    bounds: Mapping[Any, float | None] | None = None,
+) -> BookFigure:  # fmt: skip
     """Sizes of a gradient's elements with the clip's bound, and below it the loss of the run that used it.
 
     Args:
@@ -266,6 +332,8 @@ def clip_explorer(
             steps is drawn too.
         floor: loss of the bicubic picture, to compare with.
         words: what was chosen, for the text alternative.
+        bounds: for each value of a slider `θ` the bound that it makes; the bound can be dragged to them, and that
+            of no clip lies at the right end.
 
     Chapter: 6.
     """
@@ -280,6 +348,9 @@ def clip_explorer(
         share = float(np.mean(sizes > bound))
         top.axvline(np.log10(bound), color=COLORS["orange"], linewidth=2)
         top.axvspan(np.log10(bound), 3, color=COLORS["orange"], alpha=0.15, linewidth=0)
+    if bounds:
+        places = {value: [3.0 if made is None else float(np.log10(made))] for value, made in bounds.items()}
+        figure.handles = [Handle("θ", top, "x", places)]
     ticks = range(-6, 3, 2)
     top.set_xticks(list(ticks), [f"$10^{{{t}}}$" for t in ticks])
     top.set(xlim=(-6, 3), ylim=(0, 0.16), yticks=[0, 0.1], ylabel="share", xlabel="size of a gradient element")

@@ -7,8 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
+from ...errors import InputError
 from ...resize import axis_weights, cubic
-from .style import COLORS, BookFigure, colors_of, drawn, new_figure, slider_figure
+from .style import COLORS, BookFigure, Handle, colors_of, drawn, new_figure, slider_figure
+
+# As many input pixels as a phone can show as columns.
+BICUBIC_PIXELS = 16
 
 
 @drawn
@@ -32,20 +36,29 @@ def cubic_kernels(slopes: Mapping[str, float]) -> BookFigure:
     return figure
 
 
+def bicubic_rows(scale: float) -> range:
+    """The rows that `bicubic_weights` can frame at a scale: its output pixels."""
+    return range(max(1, round(BICUBIC_PIXELS * scale)))
+
+
 @drawn
-def bicubic_weights(scale: float, antialias: bool = True) -> BookFigure:
+def bicubic_weights(scale: float, antialias: bool = True, row: int | None = None) -> BookFigure:
     """The weight matrix of one axis, and one of its rows as bars over the input pixels.
 
     Args:
         scale: output pixels per input pixel, > 0; 16 input pixels are drawn.
         antialias: see `resize.imresize`.
+        row: the output pixel whose weights are the bars, one of `bicubic_rows(scale)`; the middle one unless given.
 
+    Errors: `InputError` for a row that the matrix does not have.
     Chapter: 1.
     """
-    in_size = 16
-    out_size = max(1, round(in_size * scale))
+    in_size, rows = BICUBIC_PIXELS, bicubic_rows(scale)
+    out_size = len(rows)
     matrix = axis_weights(in_size, out_size, scale, antialias=antialias).matrix()
-    row = out_size // 2
+    row = out_size // 2 if row is None else row
+    if row not in rows:
+        raise InputError(f"row must be from 0 to {out_size - 1} at scale {scale:g}, got {row!r}")
     figure = slider_figure(4.9, (0.75, 0.55, 0.1, 0.1))
     top, bottom = figure.subplots(2, 1, height_ratios=[1.35, 1])
     largest = np.abs(matrix).max()
@@ -60,6 +73,7 @@ def bicubic_weights(scale: float, antialias: bool = True) -> BookFigure:
         xlabel="input pixel", ylabel="weight", xlim=(-0.5, in_size - 0.5), ylim=(-0.2, 1.1), xticks=[0, 4, 8, 12, 15]
     )
     figure.align_ylabels()
+    figure.handles = [Handle("row", top, "y", {k: [k] for k in rows}, knob=1)]
     taps = int(np.count_nonzero(np.abs(matrix[row]) > 1e-12))
     figure.alt = (
         f"{in_size} pixels become {out_size}. Output pixel {row} mixes {taps} input pixel"

@@ -10,10 +10,11 @@ import io
 import itertools
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib import rc_context
@@ -117,17 +118,51 @@ def book_style() -> Iterator[None]:
         yield
 
 
+@dataclass(frozen=True, eq=False)
+class Handle:
+    """Something in a figure that can be dragged, and thereby sets a slider.
+
+    Attributes:
+        slider: the argument of the drawing function that it sets.
+        axes: where it can be taken hold of.
+        along: `"x"` or `"y"`, the way that it goes.
+        places: for each value of the slider where it stands, in the axes' own units; more than one place where it shows
+            more than once.
+        knob: where its knob stands on the other axis, in shares of it from the left or from the bottom.
+    """
+
+    slider: str
+    axes: Axes
+    along: Literal["x", "y"]
+    places: Mapping[Any, Sequence[float]]
+    knob: float = 0.5
+
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of what can be taken hold of, in shares of the figure from its top left."""
+        (left, bottom), (right, top) = self.axes.get_position().get_points()
+        return float(left), float(1 - top), float(right), float(1 - bottom)
+
+    def shares(self, value: Any) -> list[float]:
+        """Where a value stands along the way, in shares of the figure from its left or its top."""
+        to_figure = self.axes.figure.transFigure.inverted()
+        points = [(v, 0.0) if self.along == "x" else (0.0, v) for v in self.places.get(value, ())]
+        found = [to_figure.transform(self.axes.transData.transform(point)) for point in points]
+        return [float(x if self.along == "x" else 1 - y) for x, y in found]
+
+
 class BookFigure(Figure):
     """A matplotlib figure that belongs to no window, and shows itself as SVG.
 
     Attributes:
         alt: what the figure shows, in words.
+        handles: what of it can be dragged, when it is one of many under sliders.
         text_as: how letters are written: `"path"`, as drawn here, or `"none"`, in the reader's own font.
     """
 
     def __init__(self, *arguments: Any, **options: Any):
         super().__init__(*arguments, **options)
         self.alt = ""
+        self.handles: list[Handle] = []
         self.text_as = "path"
         FigureCanvasSVG(self)
 
