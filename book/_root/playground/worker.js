@@ -60,7 +60,8 @@ class Engine {
     const old = this.sessions;
     this.depth = 0;
     await Promise.all([old?.stepping.release(), old?.seeing.release()]);
-    const [stepping, seeing] = await Promise.all([this.session(`step-${depth}`), this.session(`network-${depth}`)]);
+    const stepping = await this.session(`step-${depth}`); // one after the other: a card opens no two at once
+    const seeing = await this.session(`network-${depth}`);
     this.sessions = { stepping, seeing };
     this.depth = depth;
     return this.sessions;
