@@ -109,7 +109,8 @@ def open_with_card(visit):
     return page
 
 
-@pytest.mark.parametrize("clip", ["value", "norm", "none"])
+# Chromium's own card takes a minute for each.
+@pytest.mark.parametrize("clip", ["value", *(pytest.param(clip, marks=pytest.mark.slow) for clip in ("norm", "none"))])
 def test_twenty_steps_on_a_graphics_card_are_those_of_the_library(with_card, site, clip):
     with Visit(with_card, site) as visit:
         open_with_card(visit)
@@ -140,6 +141,7 @@ def test_processor_and_card_are_timed_and_the_faster_goes_on(with_card, site, vi
         assert visit.wrong == []
 
 
+@pytest.mark.slow
 def test_a_card_that_is_faster_goes_on_with_the_same_run(with_card, site):
     """Chromium's own card is slow, so it is taken for the faster one here."""
 
