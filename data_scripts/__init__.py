@@ -15,6 +15,8 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 ROOT = Path(__file__).resolve().parents[1]
+# Scripts that had another name when records were made that give their command.
+BEFORE = {"slips": "protocol_scores"}
 
 
 class _ShortNames(MetaPathFinder, InspectLoader):
@@ -23,6 +25,7 @@ class _ShortNames(MetaPathFinder, InspectLoader):
     def whole(self, name: str) -> str | None:
         """The whole name of a script; None for what is none."""
         package, _, script = name.rpartition(".")
+        script = BEFORE.get(script, script)
         if package == __name__:
             for wing in ("run", "site"):
                 if (Path(__file__).parent / wing / f"{script}.py").exists() and script != "__init__":

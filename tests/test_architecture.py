@@ -30,7 +30,7 @@ def test_every_contract_is_kept():
     assert result.stdout.count(" KEPT") >= 15
 
 
-SLIPS = {
+PLANTED = {
     "images": ("import vdsr_lib.models", "Images, resizing and metrics know of no model"),
     "metrics": ("import torch", "Images and metrics need no torch"),
     "models": ("from . import clipping", "Models and patches know nothing of training"),
@@ -52,22 +52,22 @@ SLIPS = {
 
 
 @pytest.fixture(scope="module")
-def slipped(tmp_path_factory) -> list[str]:
-    """The contracts that break in a copy of the sources into which every slip was put."""
+def broken_by_them(tmp_path_factory) -> list[str]:
+    """The contracts that break in a copy of the sources into which every forbidden import was put."""
     copy = tmp_path_factory.mktemp("copy")
     shutil.copy(ROOT / "pyproject.toml", copy)
     for package in ("vdsr_lib", "data_scripts"):
         shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("*.json", "*.safetensors"))
-    for module, (line, _) in SLIPS.items():
+    for module, (line, _) in PLANTED.items():
         home = copy if module.startswith("data_scripts") else copy / "vdsr_lib"
         with open(home / f"{module}.py", "a", encoding="utf-8") as file:
             file.write(f"\n{line}\n")
     return broken(lint(copy))
 
 
-@pytest.mark.parametrize("module", SLIPS)
-def test_each_contract_breaks_when_it_should(slipped, module):
-    assert any(name.startswith(SLIPS[module][1]) for name in slipped), slipped
+@pytest.mark.parametrize("module", PLANTED)
+def test_each_contract_breaks_when_it_should(broken_by_them, module):
+    assert any(name.startswith(PLANTED[module][1]) for name in broken_by_them), broken_by_them
 
 
 @pytest.mark.parametrize(

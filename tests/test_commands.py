@@ -55,7 +55,7 @@ def helped() -> dict[str, list]:
     """What each script answers to `--help` by its short name: `{name: [exit code, text]}`."""
     if not hasattr(os, "fork"):
         pytest.skip("needs os.fork")
-    command = [sys.executable, "-c", PROBE, *COMMANDS]
+    command = [sys.executable, "-c", PROBE, *COMMANDS, *data_scripts.BEFORE]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
     return {name: answer for line in done.stdout.splitlines() for name, answer in json.loads(line).items()}
 
@@ -65,6 +65,13 @@ def test_each_script_runs_by_its_short_name(helped, name):
     code, text = helped[name]
     assert code == 0, (code, text)
     assert text.startswith(f"usage: python -m data_scripts.{name} ")
+
+
+@pytest.mark.parametrize("name", data_scripts.BEFORE)
+def test_a_command_of_before_runs_the_script_of_today(helped, name):
+    code, text = helped[name]
+    assert code == 0, (code, text)
+    assert text.startswith(f"usage: python -m data_scripts.{data_scripts.BEFORE[name]} ")
 
 
 def test_the_real_command_line_does_so_too():
@@ -89,7 +96,10 @@ def test_every_command_that_stands_anywhere_is_a_script():
                 )
     made_up = {"X", "no_such_script"}
     assert {"reproduce", "ledger", "slips", "authors_record", "card", "download"} <= said
-    assert {name.removeprefix("run.").removeprefix("site.") for name in said} - made_up <= set(COMMANDS)
+    assert {name.removeprefix("run.").removeprefix("site.") for name in said} - made_up <= {
+        *COMMANDS,
+        *data_scripts.BEFORE,
+    }
 
 
 @pytest.mark.parametrize("name", ["ledger", "serve", "print"])

@@ -249,12 +249,12 @@ def test_chain_side_right():
     exercises.check_chain_side(side)
 
 
-def with_slip(**slip):
-    return lambda layers: fields._chain_side(layers, **slip)
+def with_mistake(**mistake):
+    return lambda layers: fields._chain_side(layers, **mistake)
 
 
-def test_chain_side_slips_are_slips_of_the_right_recursion():
-    assert with_slip()([(3, 2, 1), (5, 2, 3), (2, 1, 2)]) == side([(3, 2, 1), (5, 2, 3), (2, 1, 2)])
+def test_mistakes_are_those_of_the_right_recursion():
+    assert with_mistake()([(3, 2, 1), (5, 2, 3), (2, 1, 2)]) == side([(3, 2, 1), (5, 2, 3), (2, 1, 2)])
 
 
 @pytest.mark.parametrize(
@@ -263,11 +263,11 @@ def test_chain_side_slips_are_slips_of_the_right_recursion():
         (lambda layers: 1 + sum(k - 1 for k, _, _ in layers), "wanted 13|wanted 9"),
         (lambda layers: sum(k for k, _, _ in layers), "wanted 13"),
         (lambda layers: 1 + sum((k - 1) * d for k, _, d in layers), "that is the jump"),
-        (with_slip(dilated=False), "apart|taps"),
-        (with_slip(jumps="last"), "multiplies up"),
-        (with_slip(jumps="early"), "behind it"),
-        (with_slip(gaps=0), "gaps"),
-        (with_slip(start=0), "start at 1"),
+        (with_mistake(dilated=False), "apart|taps"),
+        (with_mistake(jumps="last"), "multiplies up"),
+        (with_mistake(jumps="early"), "behind it"),
+        (with_mistake(gaps=0), "gaps"),
+        (with_mistake(start=0), "start at 1"),
     ],
 )
 def test_chain_side_wrong(function, hint):

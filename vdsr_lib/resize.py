@@ -24,7 +24,7 @@ Array = TypeVar("Array", np.ndarray, torch.Tensor)
 
 _INTEGER_MAX = {"uint8": 255, "uint16": 65535}
 
-# 2 GB of weights on one axis. A scale that asks for more is a slip, not a picture.
+# 2 GB of weights on one axis. A scale that asks for more is a mistake, not a picture.
 _MAX_WEIGHTS = 2**27
 
 

@@ -44,14 +44,18 @@ def check_chain_side(answer: Callable[[Sequence[tuple[int, int, int]]], int]) ->
     for chain, mine, right in zip(chains, got, wanted, strict=True):
         if mine != right:
             hint = next(
-                (f" {words}" for words, slip in _SIDE_SLIPS.items() if got == [_chain_side(c, **slip) for c in chains]),
+                (
+                    f" {words}"
+                    for words, mistake in _SIDE_MISTAKES.items()
+                    if got == [_chain_side(c, **mistake) for c in chains]
+                ),
                 "",
             )
             raise WrongAnswer(f"for {chain} it gives {mine:g}, wanted {right}.{hint}")
     return ""
 
 
-_SIDE_SLIPS: dict[str, dict[str, Any]] = {
+_SIDE_MISTAKES: dict[str, dict[str, Any]] = {
     "The taps of a kernel lie `dilation` places apart.": {"dilated": False},
     "The jump multiplies up: j ← j · s, through all layers before.": {"jumps": "last"},
     "A stride counts for the layers behind it, not for its own.": {"jumps": "early"},

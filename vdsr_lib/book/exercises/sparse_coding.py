@@ -69,12 +69,12 @@ def check_ista(answer: Callable[[np.ndarray, np.ndarray, float, int], np.ndarray
                 raise WrongAnswer(f"the code of 12 atoms has 12 numbers, got shape {got.shape}.")
             if np.allclose(got, wanted, atol=1e-9):
                 continue
-            for slip, hint in (
+            for mistake, hint in (
                 ({"shrinks": False}, "the soft threshold is missing: without it no number becomes zero."),
                 ({"keeps": False}, "each step begins anew: add the inner products to the code of the step before."),
                 ({"explains": False}, "take the inner products with what is left, patch − code @ atoms."),
             ):
-                if steps > 1 and np.allclose(got, _ista(atoms, patch, 0.1, steps, **slip), atol=1e-9):
+                if steps > 1 and np.allclose(got, _ista(atoms, patch, 0.1, steps, **mistake), atol=1e-9):
                     raise WrongAnswer(hint)
             raise WrongAnswer(
                 f"after {steps} step{'s' * (steps > 1)} it is off by up to "
@@ -88,7 +88,7 @@ def _ista(
     atoms: np.ndarray, patch: np.ndarray, weight: float, steps: int, *,
     shrinks: bool = True, keeps: bool = True, explains: bool = True,
 ) -> np.ndarray:  # fmt: skip
-    """The code after some steps, and what the usual slips make of it."""
+    """The code after some steps, and what the usual mistakes make of it."""
     code = np.zeros(len(atoms))
     for _ in range(steps):
         u = (code if keeps else 0) + atoms @ (patch - (code @ atoms if explains else 0))

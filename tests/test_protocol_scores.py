@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from data_scripts.run import slips
+from data_scripts.run import protocol_scores
 from vdsr_lib import datasets, runs
 from vdsr_lib.errors import DataError, InputError
 from vdsr_lib.evaluation import PROTOCOLS
@@ -31,7 +31,7 @@ def test_stored_records_are_what_was_measured_independently(method, protocol):
 
 
 def test_there_is_a_record_for_each_method_and_protocol():
-    for method in slips.METHODS:
+    for method in protocol_scores.METHODS:
         for name in PROTOCOLS:
             record = runs.load_run(f"slip-{method}-{name}")
             assert (record.name, record.protocol, record.status) == (f"slip-{method}-{name}", name, "done")
@@ -51,8 +51,8 @@ def tiny_set(monkeypatch):
 
 
 def test_a_record_is_made_once(tiny_set, tmp_path):
-    first = slips.record("bicubic", "rgb", tmp_path)
-    again = slips.record("bicubic", "rgb", tmp_path)
+    first = protocol_scores.record("bicubic", "rgb", tmp_path)
+    again = protocol_scores.record("bicubic", "rgb", tmp_path)
     assert tiny_set == ["Set5"]
     assert first == again == runs.read_run(tmp_path / "slip-bicubic-rgb.json")
     assert first.mean("Set5", 2) > first.mean("Set5", 4)
@@ -60,12 +60,12 @@ def test_a_record_is_made_once(tiny_set, tmp_path):
 
 def test_an_unknown_protocol_is_refused(tiny_set, tmp_path):
     with pytest.raises(InputError, match="no protocol named"):
-        slips.record("bicubic", "mine", tmp_path)
+        protocol_scores.record("bicubic", "mine", tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_command_prints_a_line_for_each_protocol(tiny_set, tmp_path, capsys):
-    assert slips.main(["--methods", "bicubic", "--out", str(tmp_path)]) == 0
+    assert protocol_scores.main(["--methods", "bicubic", "--out", str(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(PROTOCOLS) == len(list(tmp_path.iterdir()))
     assert all(line.startswith("bicubic") for line in lines)
@@ -76,6 +76,6 @@ def test_missing_files_are_one_line_and_exit_code_2(monkeypatch, tmp_path, capsy
         raise DataError("Set5/baby.png cannot be downloaded")
 
     monkeypatch.setattr(datasets, "load_set", missing)
-    assert slips.main(["--methods", "bicubic", "--out", str(tmp_path)]) == 2
+    assert protocol_scores.main(["--methods", "bicubic", "--out", str(tmp_path)]) == 2
     assert capsys.readouterr().err == "error: Set5/baby.png cannot be downloaded\n"
     assert list(tmp_path.iterdir()) == []

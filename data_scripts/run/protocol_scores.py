@@ -1,4 +1,4 @@
-"""Score Set5 by every protocol: `python -m data_scripts.slips [--methods bicubic authors]`.
+"""Score Set5 by every protocol: `python -m data_scripts.protocol_scores [--methods bicubic authors]`.
 
 One record for each method and protocol, `slip-METHOD-PROTOCOL.json`; chapter 1 shows them. What is there
 already is not computed again. Bicubic takes seconds, the authors' weights some minutes on two cores.
@@ -37,7 +37,7 @@ def record(method: str, protocol: str, folder: Path = ASSETS / "runs") -> runs.R
     result = new_record(
         path.stem,
         "done",
-        f"python -m data_scripts.slips --methods {method}",
+        f"python -m data_scripts.protocol_scores --methods {method}",
         network=network,
         protocol=protocol,
         scores={
@@ -55,7 +55,7 @@ def record(method: str, protocol: str, folder: Path = ASSETS / "runs") -> runs.R
 @one_line_errors
 def main(argv: list[str] | None = None) -> int:
     """The command line: score, store, and print one line for each protocol."""
-    parser = parser_for("slips", __doc__)
+    parser = parser_for("protocol_scores", __doc__)
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     parser.add_argument("--out", type=Path, default=ASSETS / "runs", help="folder of the records")
     arguments = parser.parse_args(argv)
