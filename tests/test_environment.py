@@ -78,3 +78,11 @@ def test_constraints_pin_within_the_bounds():
         (version,) = (bound.version for bound in pin.specifier)
         assert re.match(r"==", str(pin.specifier))
         assert bounds[pin.name].contains(version), pin
+
+
+def test_every_folder_of_the_library_is_a_package_that_is_built():
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    folders = {p.parent for p in (ROOT / "vdsr_lib").rglob("__init__.py")}
+    assert sorted(tool["packages"]) == sorted(".".join(f.relative_to(ROOT).parts) for f in folders)
+    for path in (ROOT / "vdsr_lib").rglob("*.py"):
+        assert path.parent in folders, f"{path.relative_to(ROOT)} is in no package"
