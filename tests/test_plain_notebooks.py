@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from markdown_it import MarkdownIt
 
-from data_scripts.site import book, notebooks, plain_notebooks, setup_cell
+from data_scripts.site import book, notebooks, plain_notebooks, reference, setup_cell
 from data_scripts.site.plain_notebooks import citations, plain_text, references, without_claims, without_unused
 from vdsr_lib.errors import InputError
 
@@ -127,7 +127,7 @@ def test_links_lead_to_pages_of_the_book(made):
     text = "\n".join(cell.source for cell in made.cells if cell.cell_type == "markdown")
     linked = re.findall(rf"{re.escape(plain_notebooks.site())}(\w+)\.html", text)
     assert linked
-    assert set(linked) <= book.pages()
+    assert set(linked) <= book.pages() | set(reference.pages())
 
 
 def test_myst_becomes_markdown():
