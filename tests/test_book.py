@@ -296,7 +296,8 @@ def test_the_server_isolates_pages_and_knows_modules(site):
 
 
 def test_npm_lock_names_no_registry():
-    text = (notebooks.ROOT / "package-lock.json").read_text(encoding="utf-8")
-    assert "://" not in text
-    packages = json.loads(text)["packages"]
+    packages = json.loads((notebooks.ROOT / "package-lock.json").read_text(encoding="utf-8"))["packages"]
     assert all(package.get("integrity") for name, package in packages.items() if name)
+    for package in packages.values():
+        package.pop("funding", None)  # where a project asks for money; npm fetches nothing there
+    assert "://" not in json.dumps(packages)
