@@ -127,7 +127,7 @@ def test_links_lead_to_pages_of_the_book(made):
     text = "\n".join(cell.source for cell in made.cells if cell.cell_type == "markdown")
     linked = re.findall(rf"{re.escape(plain_notebooks.site())}(\w+)\.html", text)
     assert linked
-    assert set(linked) <= book.pages() | set(reference.pages())
+    assert set(linked) <= book.site_pages() | set(reference.pages())
 
 
 def test_myst_becomes_markdown():
