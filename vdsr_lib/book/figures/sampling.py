@@ -73,7 +73,7 @@ def bicubic_weights(scale: float, antialias: bool = True, row: int | None = None
         xlabel="input pixel", ylabel="weight", xlim=(-0.5, in_size - 0.5), ylim=(-0.2, 1.1), xticks=[0, 4, 8, 12, 15]
     )
     figure.align_ylabels()
-    figure.handles = [Handle("row", top, "y", {k: [k] for k in rows}, knob=1)]
+    figure.handles = [Handle("row", top, "y", {k: [k] for k in rows}, knob=0.97)]
     taps = int(np.count_nonzero(np.abs(matrix[row]) > 1e-12))
     figure.alt = (
         f"{in_size} pixels become {out_size}. Output pixel {row} mixes {taps} input pixel"
