@@ -134,3 +134,10 @@ def test_quality_stands_against_time():
     assert axes.get_xscale() == "log"
     assert [tuple(float(v[0]) for v in line.get_data()) for line in axes.lines] == [(1e-3, 30.0), (0.5, 33.0)]
     assert figure.alt.endswith("bicubic: 30.00 in 0.001; VDSR: 33.00 in 0.5")
+
+
+def test_whole_steps_are_marked_at_whole_numbers():
+    figure = figures.run_curves({"a": ([1, 2, 3, 4, 5], [0.0, 1, 2, 3, 4])}, xlabel="layer", ylabel="dB")
+    assert all(float(tick).is_integer() for tick in figure.axes[0].get_xticks())
+    figure = figures.run_curves({"a": ([0.1, 0.9], [0.0, 1])}, xlabel="share", ylabel="dB")
+    assert not all(float(tick).is_integer() for tick in figure.axes[0].get_xticks())

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from ...analysis.gradient_flow import Flow
 from ...errors import InputError
@@ -154,6 +155,8 @@ def run_curves(
     words += [f"{label} is at {value:.3g}" for label, value in (levels or {}).items()]
     if log:
         ax.set_yscale("log")
+    if all(float(x).is_integer() for along, _ in curves.values() for x in along):
+        ax.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
     ax.set(xlabel=xlabel, ylabel=ylabel)
     if curves:
         ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, borderaxespad=0.3, columnspacing=1.2)
