@@ -1,6 +1,8 @@
 """The book's tools: what runs again, what is compared, what is refused, and what the pages are made of."""
 
+import base64
 import importlib
+import io
 import json
 import re
 import sys
@@ -8,10 +10,13 @@ import urllib.error
 import urllib.request
 from dataclasses import replace
 from threading import Thread
+from urllib.parse import quote
 
 import nbformat
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from data_scripts.site import book, myst, notebooks, paper_map, reference, serve
 from data_scripts.site.notebooks import NotebookError, Run, differences
@@ -301,3 +306,42 @@ def test_npm_lock_names_no_registry():
     for package in packages.values():
         package.pop("funding", None)  # where a project asks for money; npm fetches nothing there
     assert "://" not in json.dumps(packages)
+
+
+def data_uri(array):
+    file = io.BytesIO()
+    Image.fromarray(array).save(file, format="PNG")
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def test_pictures_inside_a_page_become_files_with_their_size_and_all_but_the_first_wait(tmp_path):
+    first, frame = data_uri(np.zeros((4, 6), np.uint8)), data_uri(np.ones((4, 6), np.uint8))
+    svg = "data:image/svg+xml," + quote(
+        '<svg width="72pt" height="36pt" xmlns="x"><text>é</text></svg>', safe=' =/:"<>'
+    )
+    svg = svg.replace('"', "%22")
+    page = (
+        f'<img alt="a" src="{first}"><script type="application/json">{{"frames": [null, "{frame}"]}}</script>'
+        f'<img src="{svg}" alt="b"><img width="9" src="{first}" alt="c"><img src="_static/logo.png">'
+    )
+    made = ext.pictures.lazy(ext.pictures.in_files(page, tmp_path, lambda text: text.replace("é", "e")), tmp_path)
+    assert "data:" not in made
+    sources = re.findall(r'src="(_images/[^"]+)"', made)
+    assert len(sources) == 3
+    assert sources[0] == sources[2], "one file for one picture"
+    assert "<text>e</text>" in (tmp_path / sources[1]).read_text(encoding="utf-8")
+    (named,) = re.findall(r'"frames": \[null, "(_images/[^"]+)"\]', made)
+    assert np.array_equal(np.array(Image.open(tmp_path / named)), np.ones((4, 6), np.uint8))
+    tags = re.findall(r"<img [^>]*>", made)
+    assert [("loading" in tag) for tag in tags] == [False, True, True, False]
+    assert 'width="6" height="4"' in tags[0]
+    assert 'width="96" height="48"' in tags[1]
+    assert tags[2].count("width=") == 1
+    assert len(list((tmp_path / "_images").iterdir())) == 3
+
+
+def test_a_card_is_written_in_letters_that_its_font_has():
+    picture = notebooks.BOOK / "_static" / "vdsr.png"
+    korean, book_s, other = (ext.public.card(picture, title, "The book") for title in ("화면", "The book", "Chapter"))
+    assert korean.size == (1200, 630)
+    assert korean.tobytes() == book_s.tobytes() != other.tobytes()

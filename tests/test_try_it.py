@@ -57,6 +57,12 @@ def test_networks_and_samples_are_laid_out(tmp_path):
         pixels = read_image(tmp_path / "page" / sample["file"])
         assert 90 < min(pixels.shape[:2]) <= max(pixels.shape[:2]) < 200
         assert sample["alt"]
+        truth = read_image(tmp_path / "page" / sample["truth"])
+        assert truth.shape[:2] == (3 * pixels.shape[0], 3 * pixels.shape[1])
+    ready = content["samples"][0]["ready"]
+    first = read_image(tmp_path / "page" / content["samples"][0]["file"])
+    for method, shown in (("bicubic", None), ("vdsr", network)):
+        assert np.array_equal(read_image(tmp_path / "page" / ready[method]), upscale(first, 3, shown))
 
 
 def test_without_networks_the_list_says_which_are_missing(tmp_path):

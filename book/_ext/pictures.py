@@ -67,7 +67,7 @@ def lazy(page: str, out: Path) -> str:
         nonlocal seen
         seen += 1
         attributes = match[2]
-        if " width=" not in attributes and (found := size(out / unquote(match[1]))):
+        if "width=" not in attributes and (found := size(out / unquote(match[1]))):
             attributes += ' width="{}" height="{}"'.format(*found)
         return ('<img loading="lazy" ' if seen > 1 else "<img ") + attributes + ">"
 

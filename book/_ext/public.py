@@ -62,6 +62,12 @@ def font(size: int, weight: str) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(font_manager.findfont(f"DejaVu Sans:weight={weight}"), size)
 
 
+def can_write(text: str) -> bool:
+    """Whether that font has a sign for each letter; it has none for Korean."""
+    face = font_manager.get_font(font_manager.findfont("DejaVu Sans:weight=bold"))
+    return all(face.get_char_index(ord(letter)) for letter in text)
+
+
 def card(picture: Path, title: str, book: str) -> Image.Image:
     """The picture that a link to a page is shown with: the book's own, the page's title, the book's."""
     image = Image.new("RGB", CARD, "white")
@@ -69,6 +75,7 @@ def card(picture: Path, title: str, book: str) -> Image.Image:
         image.paste(strip, ((CARD[0] - strip.width) // 2, 12))
         below = strip.height + 12
     draw = ImageDraw.Draw(image)
+    title = title if can_write(title) else book
     size = next(s for s in (60, 52, 44, 36, 28) if draw.textlength(title, font(s, "bold")) < CARD[0] - 80 or s == 28)
     middle = (below + CARD[1]) // 2
     draw.text((40, middle - 20), title, "#111111", font(size, "bold"), anchor="lm")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import gzip
 import hashlib
+import io
 import json
 import tempfile
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from PIL import Image
 from skimage import data
 from torch import nn
 
@@ -39,7 +41,7 @@ CACHE = ROOT / "_build" / "cache" / "onnx"
 NETWORKS = {"SRCNN": pretrained.DEFAULT_SRCNN, "VDSR": pretrained.DEFAULT}
 # Parts of scikit-image's pictures: name, rows, columns, words on the page, words for those who cannot see it.
 SAMPLES = [
-    ("astronaut", slice(0, 384), slice(60, 444), "Astronaut", "An astronaut in an orange suit, smiling"),
+    ("astronaut", slice(0, 336), slice(84, 420), "Astronaut", "An astronaut in an orange suit, smiling"),
     ("chelsea", slice(0, 300), slice(60, 444), "Cat", "The face of a cat, with fine whiskers"),
     ("coffee", slice(20, 380), slice(60, 516), "Coffee", "A cup of coffee and a spoon on a wooden table"),
     ("camera", slice(30, 414), slice(90, 474), "Camera", "A man at a camera on a tripod, in grey"),
@@ -58,6 +60,13 @@ def weighed(content: bytes) -> tuple[int, int]:
     return len(content), len(gzip.compress(content, 6))
 
 
+def webp_bytes(picture: np.ndarray) -> bytes:
+    """A picture as a WebP file that loses nothing: a quarter shorter than a PNG, and every browser reads it."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, format="WEBP", lossless=True, method=6)
+    return file.getvalue()
+
+
 def check(network: nn.Module) -> dict[str, Any]:
     """A small input and the network's answer to it, for the browser to compare its own with."""
     x = torch.rand(1, 1, CHECK_SIZE, CHECK_SIZE, generator=torch.Generator().manual_seed(0))
@@ -70,7 +79,9 @@ def check(network: nn.Module) -> dict[str, Any]:
 def with_half_weights(content: bytes) -> bytes:
     """An ONNX file whose kernels are stored in 16 bits: half as long, and as fast, since they are cast once.
 
-    The shipped VDSR loses 0.0002 dB by it, and no value of a picture moves by more than 0.1 of 255.
+    The shipped VDSR loses 0.0002 dB by it, and no value of a picture moves by more than 0.1 of 255. Whole numbers of 8
+    bits in all layers but the first six and the last were tried: 1.5 times as fast, 0.001 dB less on average, and where
+    a feature is stronger than those it was fitted to, single pixels were 100 of 255 off. So they are not taken.
     """
     model = onnx.load_from_string(content)
     graph = model.graph
@@ -147,18 +158,18 @@ def lay_out(folder: Path, networks: Mapping[str, VDSR | SRCNN] | None = None) ->
         truth = modcrop(getattr(data, name)()[rows, columns], SHRINK)
         small = to_uint8(imresize(truth.astype(np.float64), 1 / SHRINK), data_range=255)
         sample: dict[str, Any] = {"file": f"samples/{name}.png", "label": label, "alt": alt}
-        sample |= {"truth": f"samples/{name}-truth.png", "scale": SHRINK}
+        sample |= {"truth": f"samples/{name}-truth.webp", "scale": SHRINK}
         pictures = {sample["file"]: small, sample["truth"]: truth}
         if not samples:  # The first is there with its results, before anything is computed or asked for.
             ready: dict[str, Network | None] = {
                 "bicubic": None,
                 **{n.lower(): network for n, network in networks.items()},
             }
-            sample["ready"] = {method: f"samples/{name}-{method}.png" for method in ready}
+            sample["ready"] = {method: f"samples/{name}-{method}.webp" for method in ready}
             made = {method: upscale(small, SHRINK, network) for method, network in ready.items()}
             pictures |= {sample["ready"][method]: picture for method, picture in made.items()}
         for file, picture in pictures.items():
-            (folder / file).write_bytes(png_bytes(picture))
+            (folder / file).write_bytes(png_bytes(picture) if file.endswith(".png") else webp_bytes(picture))
         samples.append(sample)
     missing = [label for label in NETWORKS if label not in networks]
     files = [folder / "ort" / name for name in RUNTIME]
