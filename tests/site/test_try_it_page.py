@@ -365,7 +365,7 @@ def test_what_cannot_be_done_is_said(visit):
     assert part(page, "start").inner_text() == "Upscale"
 
 
-def test_open_and_something_is_there_before_anything_is_fetched_to_compute(browser, site, networks):
+def test_open_and_something_is_there_before_anything_is_fetched_to_compute(browser, site, folder, networks):
     asked = []
     with Visit(browser, site) as visit:
         visit.page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
@@ -373,8 +373,8 @@ def test_open_and_something_is_there_before_anything_is_fetched_to_compute(brows
         page.wait_for_selector("#try-it-app[data-ready]")
         assert part(page, "caption").inner_text().startswith("Bicubic | VDSR")
         assert not [name for name in asked if name.endswith((".wasm", ".onnx"))]
-        truth = np.array(Image.open(book.HTML / "try_it" / "samples" / "astronaut-truth.webp"))
-        small = np.array(Image.open(book.HTML / "try_it" / "samples" / "astronaut.png"))
+        truth = np.array(Image.open(folder / "try_it" / "samples" / "astronaut-truth.webp"))
+        small = np.array(Image.open(folder / "try_it" / "samples" / "astronaut.png"))
         for label, network in (("Bicubic", None), *networks.items()):
             found, _ = saved(page, label)
             assert np.array_equal(found, upscale(small, 3, network)), label
