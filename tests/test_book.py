@@ -19,6 +19,7 @@ import yaml
 from PIL import Image
 
 from data_scripts.site import book, myst, notebooks, paper_map, reference, serve
+from data_scripts.site import print as printing
 from data_scripts.site.notebooks import NotebookError, Run, differences
 from vdsr_lib.errors import InputError
 
@@ -345,3 +346,17 @@ def test_a_card_is_written_in_letters_that_its_font_has():
     korean, book_s, other = (ext.public.card(picture, title, "The book") for title in ("화면", "The book", "Chapter"))
     assert korean.size == (1200, 630)
     assert korean.tobytes() == book_s.tobytes() != other.tobytes()
+
+
+def test_print_puts_the_modules_pages_into_the_library(tmp_path, monkeypatch):
+    page = '<article><h1>{0}</h1><section id="part"><h2>Of {0}</h2><a href="{1}.html#part">x</a></section></article>'
+    (tmp_path / "library.html").write_text(page.format("The library", "api_models"))
+    (tmp_path / "api_models.html").write_text(page.format("models", "library"))
+    monkeypatch.setattr(printing, "HTML", tmp_path)
+    monkeypatch.setattr(reference, "pages", lambda: ["api_models"])
+    whole = printing.joined("library", ["library", "api_models"])
+    assert [(h.name, h.get_text()) for h in whole.find_all(re.compile("^h[1-6]$"))] == [
+        ("h1", "The library"), ("h2", "Of The library"), ("h2", "models"), ("h3", "Of models"),
+    ]  # fmt: skip
+    assert [a["href"] for a in whole.find_all("a")] == ["#api_models--part", "#library--part"]
+    assert {"library--part", "api_models--part", "api_models"} <= {part["id"] for part in whole.find_all(id=True)}

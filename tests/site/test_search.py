@@ -10,13 +10,13 @@ WANTED = {
     "GPU": {"10_scaling_and_shipping", "train_it_yourself"},
     "overfitting": {"09_ten_years_later"},
     "how long does training take": {"08_reproduction", "train_it_yourself"},
-    "dataset download": {"08_reproduction", "library"},
-    "pretrained weights": {"networks", "library"},
+    "dataset download": {"08_reproduction", "library", "api_datasets"},
+    "pretrained weights": {"networks", "library", "api_pretrained"},
     "gradient clipping": {"06_gradient_clipping"},
     "receptive field": {"02_receptive_field"},
     "PSNR": {"01b_score"},
     "learning rate": {"06_gradient_clipping"},
-    "imresize": {"01_task", "library"},
+    "imresize": {"01_task", "library", "api_resize"},
 }
 
 
