@@ -296,6 +296,13 @@ def test_auto_precision_takes_what_the_processor_has(monkeypatch):
     assert resolve_precision("auto", cpu) == "fp32"
 
 
+def test_tf32_warns_of_nothing():
+    """torch 2.9 built for CUDA says of the switch that it is an old one, which a notebook would show."""
+    code = "from vdsr_lib.devices import tf32\nwith tf32(False): pass"
+    run = subprocess.run([sys.executable, "-W", "error", "-c", f"import torch\n{code}"], capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
 def test_tf32_is_a_setting_of_the_run_alone(patches):
     before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
     seen = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -47,12 +48,19 @@ def tf32(allowed: bool) -> Iterator[None]:
     """Let CUDA round the factors of fp32 convolutions and products to TF32, or forbid it; restored on leaving."""
     import torch
 
-    before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = allowed
+    # The newer names, `fp32_precision`, make whoever still reads these (torch.compile does) fail; torch 2.9 warns of them.
+    def switch(convolutions: bool, products: bool) -> tuple[bool, bool]:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Please use the new API settings to control TF32", UserWarning)
+            before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+            torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = convolutions, products
+        return before
+
+    before = switch(allowed, allowed)
     try:
         yield
     finally:
-        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before
+        switch(*before)
 
 
 def machine() -> str:
