@@ -55,10 +55,11 @@ test-lowest: $(LOWEST)/.installed ## what `make test` runs, on the oldest releas
 	$(LOWEST)/bin/python -m pytest -n $(JOBS) -m "$(QUICK)"
 
 # Without data sets, so that the tests which a fault meets are the quick ones.
-mutants: $(VENV)/.installed ## one small fault at a time in the core, and whether a test sees it; `mutmut results` names those that live
+mutants: $(VENV)/.installed ## one small fault at a time, in the core by mutmut and elsewhere from a list, and whether a test sees it
 	$(PIP) 'mutmut>=3.8'
 	VDSR_DATA=$(CURDIR)/_build/no-data OMP_NUM_THREADS=1 $(BIN)/python -m mutmut run --max-children $(JOBS)
 	$(BIN)/python -m mutmut results
+	$(BIN)/python tests/planted_faults.py
 
 test-full: $(VENV)/.installed ## run the notebooks with the paper's own settings, and compare what they claim
 	$(BIN)/python -m pytest -m full -n $(JOBS) tests/notebooks

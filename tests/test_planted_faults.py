@@ -1,7 +1,7 @@
 """The list of planted faults can be planted: each stands where it says, and its tests are there."""
 
 import pytest
-from planted_faults import ROOT, Fault, copy_tree, faults, plant
+from planted_faults import ROOT, Fault, faults, plant
 
 
 @pytest.mark.parametrize("fault", faults(), ids=lambda fault: fault.name)
@@ -19,10 +19,10 @@ def test_names_are_unique():
 
 
 def test_a_fault_is_seen_by_a_test_that_reads_it_and_lives_where_none_does(tmp_path):
-    copy_tree(tmp_path, built=False)
-    (tmp_path / "tests" / "test_here.py").write_text("from vdsr_lib.errors import VdsrError\ndef test(): VdsrError()\n")
-    right = "class VdsrError("
-    assert plant(tmp_path, Fault("renamed", "vdsr_lib/errors.py", right, "class Another(", ("tests/test_here.py",)))
-    assert right in (tmp_path / "vdsr_lib" / "errors.py").read_text()
-    same = Fault("a comment", "vdsr_lib/errors.py", right, f"# nothing\n{right}", ("tests/test_here.py",))
-    assert not plant(tmp_path, same)
+    (tmp_path / "here.py").write_text("VALUE = 1\n")
+    (tmp_path / "test_here.py").write_text("from here import VALUE\ndef test(): assert VALUE == 1\n")
+    assert plant(tmp_path, Fault("another value", "here.py", "VALUE = 1", "VALUE = 2", ("test_here.py",)))
+    assert (tmp_path / "here.py").read_text() == "VALUE = 1\n", "it is taken out again"
+    assert not plant(tmp_path, Fault("a comment", "here.py", "VALUE = 1", "VALUE = 1  # one", ("test_here.py",)))
+    with pytest.raises(SystemExit, match="no longer holds this once"):
+        plant(tmp_path, Fault("nowhere", "here.py", "VALUE = 3", "VALUE = 2", ("test_here.py",)))
