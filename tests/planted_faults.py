@@ -70,7 +70,8 @@ def run_tests(folder: Path, tests: tuple[str, ...]) -> subprocess.CompletedProce
     inherited = ("PYTEST_", "COV", "PYTHONPATH")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(inherited)}
     environment |= {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", "not slow and not gpu", *tests]
+    options = ["-q", "-x", "-p", "no:cacheprovider", "-m", "not slow and not gpu"]
+    command = [sys.executable, "-m", "pytest", *options, *tests]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
