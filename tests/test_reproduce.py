@@ -246,7 +246,7 @@ def test_ledger_is_what_the_stored_runs_say(tmp_path):
     rows = ledger.write(tmp_path / "ledger.json")
     assert (tmp_path / "ledger.json").read_text() == ledger.LEDGER.read_text(), "run python -m data_scripts.ledger"
     assert {row.item for row in rows} == {"table 1", "table 2", "table 3", "depth figure"}
-    assert len([row for row in rows if row.item == "table 1"]) == 24
+    assert len([row for row in rows if row.item == "table 1"]) == 48
     assert len([row for row in rows if row.item == "table 2"]) == 21
     assert all(row.command for row in rows)
     assert json.loads(ledger.LEDGER.read_text())[0]["item"] == "table 1"
