@@ -48,7 +48,7 @@ def tf32(allowed: bool) -> Iterator[None]:
     """Let CUDA round the factors of fp32 convolutions and products to TF32, or forbid it; restored on leaving."""
     import torch
 
-    # torch 2.9 warns of these names. The newer `fp32_precision` makes whoever still reads them fail (torch.compile does).
+    # torch 2.9 warns of these names; with the newer `fp32_precision`, who still reads them fails (torch.compile does).
     def switch(convolutions: bool, products: bool) -> tuple[bool, bool]:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Please use the new API settings to control TF32", UserWarning)
