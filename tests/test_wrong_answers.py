@@ -94,10 +94,10 @@ MISTAKES = {
         ("three pixels per layer", 34, "overlap"),
     ],
     "chain_side": [
-        ("dilation left out", scores.with_slip(dilated=False), "apart|taps"),
-        ("only the last stride", scores.with_slip(jumps="last"), "multiplies up"),
-        ("a layer's own stride counted", scores.with_slip(jumps="early"), "behind it"),
-        ("begun at 0", scores.with_slip(start=0), "start at 1"),
+        ("dilation left out", scores.with_mistake(dilated=False), "apart|taps"),
+        ("only the last stride", scores.with_mistake(jumps="last"), "multiplies up"),
+        ("a layer's own stride counted", scores.with_mistake(jumps="early"), "behind it"),
+        ("begun at 0", scores.with_mistake(start=0), "start at 1"),
     ],
     "dilations": [
         ("four layers", [1, 2, 4, 8], "six"),
