@@ -207,26 +207,55 @@ def first_pages(pdf: Path, count: int) -> list[int]:
 
     reader = PdfReader(pdf)
     found = [entry for entry in reader.outline if not isinstance(entry, list)]
-    pages = [int(reader.get_destination_page_number(entry) or 0) + 1 for entry in found if entry.title != "Contents"]
+    pages = [int(reader.get_destination_page_number(entry) or 0) + 1 for entry in found if not entry.title.startswith("Contents")]
     if len(pages) != count:
         raise PrintError(f"wanted {count} chapters in the PDF's bookmarks, got {len(pages)}")
     return pages
 
 
+def name_bookmarks(writer: Any, headings: Sequence[str]) -> None:
+    """Give a PDF's bookmarks the words of the headings: Chromium doubles one at a page's top, and joins its lines.
+
+    Args:
+        writer: pypdf's, of the PDF.
+        headings: all of them, in order.
+
+    Errors: `PrintError` when there are not as many bookmarks.
+    """
+    from pypdf.generic import NameObject, TextStringObject
+
+    def walk(entry: Any) -> Iterator[Any]:
+        while entry is not None:
+            entry = entry.get_object()
+            yield entry
+            yield from walk(entry.get("/First"))
+            entry = entry.get("/Next")
+
+    bookmarks = list(walk(writer.root_object["/Outlines"].get_object().get("/First")))
+    if len(bookmarks) != len(headings):
+        raise PrintError(f"wanted {len(headings)} bookmarks in the PDF, one per heading, got {len(bookmarks)}")
+    for bookmark, heading in zip(bookmarks, headings, strict=True):
+        bookmark[NameObject("/Title")] = TextStringObject(heading)
+
+
 def write_pdf(page: Any, site: str, path: Path) -> int:
     """The PDF; its number of pages. It is laid out twice, since the contents name pages."""
-    from pypdf import PdfReader
+    from pypdf import PdfReader, PdfWriter
 
     pages = [0] * len(chapters())
     with tempfile.TemporaryDirectory() as temporary:
         draft = Path(temporary) / "draft.pdf"
         for _ in range(2):
-            typeset(page, site, whole(pages))
+            text = whole(pages)
+            typeset(page, site, text)
             page.emulate_media(media="print", color_scheme="light")
             page.pdf(path=draft, prefer_css_page_size=True, outline=True, tagged=True, print_background=True)
             pages = first_pages(draft, len(pages))
-        write_atomically(path, lambda target: target.write_bytes(draft.read_bytes()))
-        return len(PdfReader(draft).pages)
+        writer = PdfWriter(clone_from=draft)
+        headings = BeautifulSoup(text, "html.parser").select("h1, h2, h3, h4, h5, h6")
+        name_bookmarks(writer, [" ".join(heading.get_text().split()) for heading in headings])
+        write_atomically(path, lambda target: writer.write(target))
+        return len(PdfReader(path).pages)
 
 
 def plain_svg(data: bytes) -> bytes:
@@ -270,20 +299,26 @@ FOREIGN = re.compile(
 )
 
 
+def _place(page: str, mark: str | None, home: str) -> str:
+    """The fragment of a link into the file that holds a page."""
+    return f"#{page}{mark}" if mark else "" if page == home else f"#{page}"
+
+
 def write_epub(page: Any, site: str, path: Path) -> int:
     """The EPUB; its number of chapters."""
     typeset(page, site, whole())
     files: dict[str, bytes] = {}
     page.add_script_tag(path=CHAPTERS)
     parts = page.evaluate("chapters()")
-    names = {name for name, _, _ in parts}
+    # Where the text of a page is: its own file, or that of the page which it is a section of.
+    homes = {name: name for name, _, _ in parts} | dict.fromkeys(reference.pages(), reference.INDEX)
     items, spine, rows = [], [], []
     for name, title, text in parts:
         text = FOREIGN.sub("", text.replace(' xmlns="http://www.w3.org/1999/xhtml"', ""))
         # A link to another chapter is one to another file.
         text = re.sub(
             r'href="#([\w-]+?)(--[^"]*)?"',
-            lambda m: f'href="{m[1]}.xhtml{"#" + m[1] + m[2] if m[2] else ""}"' if m[1] in names else m[0],
+            lambda m: f'href="{homes[m[1]]}.xhtml{_place(m[1], m[2], homes[m[1]])}"' if m[1] in homes else m[0],
             text,
         )
         files[f"{name}.xhtml"] = XHTML.format(title=escape(title), body=external(text, f"/{name}.html", files)).encode()
