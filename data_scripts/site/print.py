@@ -207,7 +207,7 @@ def first_pages(pdf: Path, count: int) -> list[int]:
 
     reader = PdfReader(pdf)
     highest = [entry for entry in reader.outline if not isinstance(entry, list)]
-    found = [entry for entry in highest if not entry.title.startswith("Contents")]
+    found = [entry for entry in highest if not str(entry.title).startswith("Contents")]
     pages = [int(reader.get_destination_page_number(entry) or 0) + 1 for entry in found]
     if len(pages) != count:
         raise PrintError(f"wanted {count} chapters in the PDF's bookmarks, got {len(pages)}")
