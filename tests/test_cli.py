@@ -1,5 +1,6 @@
 """The command `vdsr`: what it prints, what it writes, and how it fails."""
 
+import inspect
 import io
 import json
 import os
@@ -608,7 +609,7 @@ def _unframed(help_text: list[str]) -> str:
 def test_the_help_of_an_option_is_what_the_field_says(capsys):
     shown = _unframed(_run(capsys, "train", "--help")[1])
     documented = dict(
-        re.findall(r"^        (\w+): (.+?)(?=\n        \w+:|\n    ?$|\Z)", TrainingConfig.__doc__, re.M | re.S)
+        re.findall(r"^    (\w+): (.+?)(?=\n    \w+:|\n\S|\Z)", inspect.cleandoc(TrainingConfig.__doc__), re.M | re.S)
     )
     assert documented.keys() == {field.name for field in fields(TrainingConfig)}
     for name, text in documented.items():
