@@ -15,7 +15,7 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from vdsr_lib import datasets, pretrained
 from vdsr_lib.images import read_image
@@ -25,6 +25,8 @@ ROOT = Path(__file__).parents[1]
 
 # No deadline, for two cores are shared; the same examples every time in CI, new ones at home.
 settings.register_profile("vdsr", deadline=None, max_examples=60, derandomize=bool(os.environ.get("CI")))
+# Whether an example fails is all that a planted fault asks; a small one is not looked for.
+settings.register_profile("mutants", settings.get_profile("vdsr"), phases=(Phase.explicit, Phase.generate))
 settings.load_profile("vdsr")
 
 torch.set_num_threads(1 if os.environ.get("PYTEST_XDIST_WORKER") else min(2, os.cpu_count() or 1))

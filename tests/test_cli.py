@@ -36,7 +36,7 @@ VDSR_COMMAND = [sys.executable, "-m", "vdsr_lib.cli"]
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory) -> Path:
-    """A small network in a file, in place of the downloaded one."""
+    """A small network in a file, instead of the downloaded one."""
     path = tmp_path_factory.mktemp("weights") / "small.safetensors"
     torch.manual_seed(0)
     pretrained.save(VDSR(3, 8), path)

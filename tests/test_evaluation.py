@@ -243,7 +243,13 @@ def test_jpeg_luma_is_pillows_and_rgb_is_all_three(colourful):
     rgb = colourful
     pillow = np.asarray(Image.fromarray(rgb).convert("YCbCr"))[:60, :60, 0]
     assert np.abs(reconstruct(rgb, 4, protocol="jpeg-luma").truth - pillow).max() <= 1
-    assert np.array_equal(reconstruct(rgb, 4, protocol="rgb").truth, rgb[:60, :60])
+    all_three = reconstruct(rgb, 4, protocol="rgb")
+    assert np.array_equal(all_three.truth, rgb[:60, :60])
+    up = imresize(imresize(rgb[:60, :60].astype(np.float64), 1 / 4), 4)
+    np.testing.assert_allclose(all_three.output, up, atol=1e-9)
+    aliased = Protocol("here", "", channel="rgb", antialias=False)
+    small = imresize(rgb[:60, :60].astype(np.float64), 1 / 4, antialias=False)
+    np.testing.assert_allclose(reconstruct(rgb, 4, protocol=aliased).output, imresize(small, 4), atol=1e-9)
 
 
 @pytest.mark.parametrize("channel", range(3))

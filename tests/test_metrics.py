@@ -138,8 +138,8 @@ def test_power_of_white_noise_is_flat_and_of_the_known_height():
     assert power[5:].mean() == pytest.approx(height, rel=0.02)
 
 
-@pytest.mark.parametrize(("shape", "bins"), [((40, 60), 50), ((60, 60, 3), 50), ((60, 60), 0)])
-def test_power_spectrum_wants_a_plane_with_a_pixel_for_each_step(shape, bins):
+@pytest.mark.parametrize(("shape", "bins"), [((99, 120), 50), ((120, 99), 50), ((120, 120, 3), 50), ((60, 60), 0)])
+def test_power_spectrum_wants_a_plane_with_two_pixels_for_each_step(shape, bins):
     with pytest.raises(InputError, match=r"wanted \(H, W\)"):
         power_spectrum(np.zeros(shape), bins)
 
@@ -160,8 +160,9 @@ def test_power_spectrum_at_its_bounds_and_of_any_type():
     wanted = power_spectrum(image.astype(np.float64), 20)[1]
     for dtype in (np.uint8, np.float32):
         assert np.array_equal(power_spectrum(image.astype(dtype), 20)[1], wanted)
-    with np.errstate(invalid="ignore"):  # a ring without a coefficient
-        assert power_spectrum(image, 40)[1].shape == (41,)
+    for rows, columns, bins in ((40, 40, 20), (39, 41, 19), (10, 33, 5), (11, 23, 5), (2, 3, 1)):
+        # No ring without a coefficient: nothing is divided by zero.
+        assert np.isfinite(power_spectrum(image[:rows, :columns] + 1.0, bins)[1]).all()
     frequency, power = power_spectrum(image, 1)
     assert frequency.tolist() == [0, 0.5]
     assert (power > 0).all()

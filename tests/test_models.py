@@ -9,7 +9,7 @@ from scipy import ndimage
 from torch import nn
 
 from vdsr_lib.errors import InputError
-from vdsr_lib.models import SRCNN, VDSR, count_parameters
+from vdsr_lib.models import SRCNN, VDSR, count_parameters, silence_
 
 
 @pytest.mark.parametrize(
@@ -168,3 +168,17 @@ def test_srcnn_names_wrong_arguments(arguments, says):
 def test_wrong_input_is_named(model, x):
     with pytest.raises(InputError, match="float luma batch"):
         model(x)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_silenced_network_returns_its_input(bias):
+    model = VDSR(3, 4, bias=bias)
+    if bias:
+        nn.init.ones_(model.convs[-1].bias)
+    before = model.convs[0].weight.clone()
+    x = torch.rand(1, 1, 6, 7)
+    assert not torch.equal(model(x), x)
+    silence_(model)
+    assert torch.equal(model(x), x)
+    assert torch.equal(model.convs[0].weight, before)
+    assert count_parameters(model) == count_parameters(VDSR(3, 4, bias=bias))

@@ -53,6 +53,7 @@ def test_other_scales_are_refused(scale):
 def test_a_picture_that_would_vanish_is_refused():
     with pytest.raises(InputError, match="too small for the scale 9"):
         degrade_real(np.zeros((4, 40)), 9)
+    assert degrade_real(np.full((4, 40), 7.0), 8).low_res.shape == (1, 5)  # half a row is rounded up
 
 
 def test_loss_by_scale_is_half_the_squared_residual():

@@ -178,6 +178,9 @@ def test_a_window_of_the_weights_gives_its_part(in_size, scale, draw):
     part, first, last = weights.window(start, stop)
     line = picture((in_size,))
     assert np.array_equal(part.apply(line[first:last], 0), weights.apply(line, 0)[start:stop])
+    # No pixel more than is read, and the same matrix.
+    assert {part.indices.min(), part.indices.max()} == {0, last - first - 1}
+    assert np.array_equal(part.matrix(), weights.matrix()[start:stop, first:last])
 
 
 @given(st.tuples(SIDES, SIDES), SCALES)

@@ -1,5 +1,6 @@
 """The training loop: exactness, resuming, several processes."""
 
+import io
 import json
 import os
 import signal
@@ -15,12 +16,14 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
+from vdsr_lib import training
 from vdsr_lib.devices import resolve_precision
 from vdsr_lib.errors import DivergedError, InputError, TrainingError
 from vdsr_lib.models import SRCNN, VDSR
 from vdsr_lib.patches import Patches, extract_patches
 from vdsr_lib.training import (
     Checkpointer,
+    Progress,
     TrainingConfig,
     Validator,
     batch_indices,
@@ -451,6 +454,50 @@ def test_callbacks_and_loading_leave_the_rest_alone(patches, tmp_path):
     load_checkpoint(path, fresh)
     assert torch.equal(weights(fresh.model), weights(state.model))
     assert fresh.seconds == state.seconds
+
+
+def test_the_package_hands_its_rooms_names_on(monkeypatch):
+    assert dir(training) == training.__all__ == sorted(training.__all__)
+    for name in training.__all__:
+        known = getattr(training, name)
+        monkeypatch.delitem(vars(training), name)  # as before its first use
+        assert getattr(training, name) is known
+        assert vars(training)[name] is known
+    assert training.default_fabric.__module__ == "vdsr_lib.devices"
+    with pytest.raises(AttributeError, match=r"module 'vdsr_lib\.training' has no attribute 'nothing'"):
+        _ = training.nothing
+
+
+def test_the_progress_bar_says_what_was_logged(patches):
+    stream = io.StringIO()
+    progress = Progress(file=stream, mininterval=0, ncols=200)
+    shown = []
+
+    def look(state):
+        shown.append((progress.bar.n, progress.bar.total, progress.bar.postfix))
+
+    config = replace(SGD, steps=4, log_every=2)
+    # The validator's entry and the step's are two, and the bar shows both.
+    validator = Validator(lambda model: {"psnr_x2": 31.4159}, every_epochs=0.01)
+    state = train(small_net(), patches, config, [validator, progress, look])
+    assert [(done, total) for done, total, _ in shown] == [(step, 4) for step in (1, 2, 3, 4)]
+    last = shown[-1][2]
+    assert "psnr_x2=31.42" in last
+    loss = next(entry["loss"] for entry in reversed(state.history) if "loss" in entry)
+    assert f"loss={loss:.4g}" in last
+    assert "epoch=" not in last
+    assert "step=" not in last
+    assert progress.bar.disable  # closed
+    assert "4/4" in stream.getvalue()
+    assert "step/s" in stream.getvalue()
+    state.step, state.is_main = 2, False
+    other = Progress(file=stream)
+    other(state)
+    assert other.bar is None  # one process draws
+    state.is_main = True
+    other(state)
+    assert (other.bar.initial, other.bar.n, other.bar.disable) == (1, 2, False)
+    other.bar.close()
 
 
 @pytest.mark.gpu

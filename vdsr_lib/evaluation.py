@@ -66,8 +66,8 @@ PROTOCOLS: dict[str, Protocol] = {
             up_kernel="bicubic-0.75",
             antialias=False,
         ),
-        Protocol("jpeg-luma", "JPEG luma (Pillow's YCbCr) in place of MATLAB's", channel="jpeg", round_output=False),
-        Protocol("rgb", "RGB in place of Y", channel="rgb", round_output=False),
+        Protocol("jpeg-luma", "JPEG luma (Pillow's YCbCr) instead of MATLAB's", channel="jpeg", round_output=False),
+        Protocol("rgb", "RGB instead of Y", channel="rgb", round_output=False),
     )
 }
 

@@ -89,19 +89,18 @@ def power_spectrum(image: np.ndarray, bins: int = 50) -> tuple[np.ndarray, np.nd
         bins: number of steps from 0 to ½ cycle a pixel, the finest stripes that pixels can hold.
 
     Returns: `(frequency, power)`, each `(bins + 1,)` float64; frequency in cycles per pixel.
-    Errors: `InputError` for another shape, or fewer pixels on a side than bins.
+    Errors: `InputError` for another shape, or fewer than `2 * bins` pixels on a side: a step could stay empty.
     Chapter: 1.
     """
     image = np.asarray(image, dtype=np.float64)
-    if image.ndim != 2 or bins < 1 or min(image.shape) < bins:
-        raise InputError(f"wanted (H, W) with both sides >= {bins}, got shape {image.shape}")
+    if image.ndim != 2 or bins < 1 or min(image.shape) < 2 * bins:
+        raise InputError(f"wanted (H, W) with both sides >= {2 * bins}, got shape {image.shape}")
     window = np.outer(*(np.hanning(n) for n in image.shape))
     power = np.abs(np.fft.fft2((image - image.mean()) * window)) ** 2
     rows, columns = (np.fft.fftfreq(n) for n in image.shape)
     index = np.rint(np.hypot(rows[:, None], columns) * 2 * bins).astype(np.int64)
     inside = index <= bins  # the corners of the plane hold diagonal stripes only
-    total = np.bincount(index[inside], power[inside], minlength=bins + 1)
-    return np.arange(bins + 1) / (2 * bins), total / np.bincount(index[inside], minlength=bins + 1)
+    return np.arange(bins + 1) / (2 * bins), np.bincount(index[inside], power[inside]) / np.bincount(index[inside])
 
 
 def _pair(image: np.ndarray, reference: np.ndarray, data_range: float | None) -> tuple[np.ndarray, np.ndarray, float]:

@@ -203,7 +203,7 @@ def imresize(
             use MATLAB's integer arithmetic (rounded and clamped after each axis); float32 and
             float64 are filtered in their own precision, in any range.
         scale: factor for both axes, > 0; the output has `ceil(scale * H)` rows.
-        size: `(rows, columns)` of the output, in place of `scale`.
+        size: `(rows, columns)` of the output, instead of `scale`.
         kernel: `"bicubic"` (a = −0.5), `"bicubic-0.75"`, `"bilinear"` or `"box"`.
         antialias: stretch the kernel when shrinking (MATLAB's default; OpenCV and torch do not).
         edge: `"mirror"`, or `"repeat"` as MATLAB did when the usual SR benchmarks were made.

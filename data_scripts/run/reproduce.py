@@ -369,7 +369,7 @@ def main(argv: list[str] | None = None) -> int:
         help="hours that the rest of the queue takes at FLOPS operations a second",
     )
     parser.add_argument("--profile", choices=("full", "quick"), default="full", help="quick: a miniature of each")
-    parser.add_argument("--out", type=Path, help="write under this folder in place of the package (quick needs it)")
+    parser.add_argument("--out", type=Path, help="write under this folder instead of the package (quick needs it)")
     parser.add_argument("--checkpoint-seconds", type=float, default=240.0)
     parser.add_argument("--no-progress", action="store_true")
     arguments = parser.parse_args(argv)

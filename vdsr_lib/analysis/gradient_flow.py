@@ -25,7 +25,7 @@ class Init:
 
     Attributes:
         gain: variance times fan-in, > 0. He's rule is 2, LeCun's 1.
-        std: one standard deviation for all layers, > 0, in place of the gain. SRCNN's is 0.001.
+        std: one standard deviation for all layers, > 0, instead of the gain. SRCNN's is 0.001.
 
     Source: He et al. 2015, section 2.2. Chapter: 4.
     """

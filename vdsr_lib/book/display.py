@@ -56,7 +56,7 @@ def data_uri(drawing: Any) -> str:
     Errors: `InputError` for anything else.
     """
     if hasattr(drawing, "_repr_svg_"):
-        # Percent signs in place of base64: a third smaller, and it still compresses.
+        # Percent signs instead of base64: a third smaller, and it still compresses.
         return "data:image/svg+xml," + quote(drawing._repr_svg_(), safe=" !$()*+,-./:;=?@[]_{|}~")
     if isinstance(drawing, np.ndarray):
         content = png_bytes(drawing)

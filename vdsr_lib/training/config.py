@@ -55,7 +55,7 @@ class TrainingConfig:
     Attributes:
         epochs: passes over the patches; the paper's 80. An epoch is `len(patches) / batch_size`
             steps, a fraction: the stream of samples does not stop at its end.
-        steps: number of steps in place of `epochs`.
+        steps: number of steps instead of `epochs`.
         batch_size: over all processes together; the paper's 64.
         optimizer: sgd is the paper's; muon is the modern recipe's, see `vdsr_lib.training.muon`.
         learning_rate: γ at the start; the paper's 0.1, which only clipping makes possible.

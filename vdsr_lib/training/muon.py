@@ -20,7 +20,7 @@ from torch import Tensor
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """a, b, c of X ← aX + b(XXᵀ)X + c(XXᵀ)²X, chosen by the authors for a steep start: it lifts small singular
-values fast, and leaves all between about 0.7 and 1.2 in place of exactly at 1."""
+values fast, and leaves all between about 0.7 and 1.2 instead of exactly at 1."""
 
 
 def orthogonalize(matrix: Tensor, iterations: int = 5) -> Tensor:

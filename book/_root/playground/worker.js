@@ -1,6 +1,6 @@
 // Trains apart from the page, which therefore never waits.
 //
-// In:  {task: "read", file}                      a picture to train on in place of the embedded ones
+// In:  {task: "read", file}                      a picture to train on instead of the embedded ones
 //      {task: "open", id, settings, own, card}   a new run; own: train on the picture that was read;
 //                                                card: on the graphics card, if that is faster here
 //      {task: "go"} · {task: "pause"} · {task: "step"}

@@ -17,7 +17,7 @@ class WrongAnswer(VdsrError):  # noqa: N818 -- the name a student reads
     """An exercise is not solved yet; the message is a hint."""
 
     def _render_traceback_(self) -> list[str]:
-        # A notebook shows these lines in place of a traceback: a hint is no crash.
+        # A notebook shows these lines instead of a traceback: a hint is no crash.
         return [f"✗ {self}"]
 
 
