@@ -23,7 +23,7 @@ def check_flop_count(answer: float) -> str:
         raise WrongAnswer("that is a training step. To use the network takes the forward pass alone.")
     if abs(value / wanted - 1) > 0.005:
         raise WrongAnswer("each of the 664,704 weights is used once for each pixel, in a product and a sum.")
-    return "A processor core needs most of a minute for it."
+    return "A processor core needs ten seconds to a minute for it."
 
 
 @exercise
