@@ -1,4 +1,4 @@
-"""Files written so that whoever looks finds the old content or the new, and nothing between."""
+"""Files written so that a reader finds the old content or the new, and nothing in between."""
 
 from __future__ import annotations
 

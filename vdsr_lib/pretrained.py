@@ -1,4 +1,4 @@
-"""Weights: those that ship with the library, the authors' own, and files of yours.
+"""Weights: those that ship with the library, the authors' own, and your own files.
 
 A weights file is safetensors: plain numbers with a JSON header, so reading one runs no code. The header
 names the network and how it was trained. Nothing here unpickles.

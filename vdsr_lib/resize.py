@@ -33,7 +33,8 @@ def cubic(x: np.ndarray, a: float = -0.5) -> np.ndarray:
 
     Args:
         x: distances from the sample, in pixels, any shape.
-        a: slope at |x| = 1. MATLAB's is −0.5 (third-order exact); OpenCV's and PyTorch's is −0.75.
+        a: slope at |x| = 1. MATLAB's is −0.5 (third-order exact); OpenCV's, and PyTorch's without
+            antialiasing, is −0.75.
 
     Source: Keys 1981, eq. 15; MATLAB `imresize`. Chapter: 1.
     """
@@ -205,7 +206,7 @@ def imresize(
         scale: factor for both axes, > 0; the output has `ceil(scale * H)` rows.
         size: `(rows, columns)` of the output, instead of `scale`.
         kernel: `"bicubic"` (a = −0.5), `"bicubic-0.75"`, `"bilinear"` or `"box"`.
-        antialias: stretch the kernel when shrinking (MATLAB's default; OpenCV and torch do not).
+        antialias: stretch the kernel when shrinking (MATLAB's default; torch does when told to, OpenCV never).
         edge: `"mirror"`, or `"repeat"` as MATLAB did when the usual SR benchmarks were made.
 
     Returns: the same type and dtype, resized.

@@ -1,4 +1,4 @@
-"""Assignment 1: a scorer of bicubic interpolation with three planted differences to the protocol of chapter 1.
+"""Assignment 1: a scorer of bicubic interpolation with three planted differences from the protocol of chapter 1.
 
 `python -m vdsr_lib.book.blackbox --seed 17 picture.png 3` prints a PSNR; `--reveal` prints what was planted.
 """

@@ -1,4 +1,4 @@
-"""What every self-check needs: the hint that a wrong answer gets, and answers taken for what they should be."""
+"""What every self-check needs: the hint that a wrong answer gets, and answers converted to the type asked for."""
 
 from __future__ import annotations
 
