@@ -425,6 +425,65 @@ def test_the_wipe_shows_one_picture_left_and_another_right(visit):
     assert visit.wrong == []
 
 
+def test_on_a_phone_what_starts_it_and_what_went_wrong_are_in_sight(browser, site):
+    with Visit(browser, site, 390, has_touch=True) as visit:
+        visit.page.set_viewport_size({"width": 390, "height": 844})
+        page = open_page(visit)
+        page.evaluate("scrollTo(0, 0)")
+        start = part(page, "start").bounding_box()
+        assert start["y"] + start["height"] <= 844
+        pick(page, b"no picture")
+        part(page, "problem").wait_for(state="visible")
+        page.wait_for_function(
+            """() => {
+              const box = document.querySelector("[data-part=problem]").getBoundingClientRect();
+              const at = document.elementFromPoint(box.left + 20, box.bottom - 5);
+              return at?.dataset.part === "problem";
+            }"""
+        )
+
+
+def test_blinking_shows_one_picture_and_then_the_other_at_one_place(visit):
+    page = open_page(visit)
+    blink, wipe = part(page, "blink"), part(page, "wipe")
+    seen_now = "() => document.querySelector('[data-part=canvas]').toDataURL()"
+    wipe.uncheck()
+    pictures = []
+    for name in ("bicubic", "vdsr"):
+        page.locator(f"[data-method={name}]").click()
+        seen(page)  # it is drawn by now
+        assert blink.is_visible() == (name != "bicubic")  # which does not take turns with itself
+        pictures.append(page.evaluate(seen_now))
+    assert pictures[0] != pictures[1]
+    wipe.check()
+    seen(page)
+    wiped = page.evaluate(seen_now)
+    page.keyboard.press("b")
+    assert blink.get_attribute("aria-pressed") == "true"
+    for picture in (*pictures, *pictures):
+        page.wait_for_function(f"(picture) => ({seen_now})() === picture", arg=picture)
+    blink.click()
+    assert blink.get_attribute("aria-pressed") == "false"
+    page.wait_for_timeout(1000)
+    assert page.evaluate(seen_now) == wiped
+    assert part(page, "caption").inner_text().startswith("Bicubic | VDSR")
+    assert visit.wrong == []
+
+
+def test_a_small_result_is_seen_whole_and_as_large_as_it_fits(visit):
+    page = open_page(visit)
+    picked(page, data.coffee()[:30, :40])
+    set_scale(page, 3)
+    part(page, "start").click()
+    wait_for_status(page, "Done")
+    canvas, views = part(page, "canvas").bounding_box(), part(page, "views").bounding_box()
+    zoom = int(part(page, "zoom").inner_text().removesuffix("×"))
+    assert zoom > 1
+    assert (canvas["width"], canvas["height"]) == (120 * zoom, 90 * zoom)
+    assert canvas["height"] <= views["height"] <= canvas["height"] + 1, "an empty band"
+    assert canvas["width"] <= views["width"]
+
+
 def test_a_part_is_enlarged_as_the_library_does_and_old_results_are_marked(visit, networks):
     pixels = data.coffee()[100:180, 150:270]
     page = open_page(visit)

@@ -21,6 +21,7 @@ let picture = null; // ImageData of it
 let stop = null; // ends the run that is under way
 let results = null; // of the last run: {scale, part, size, layers}
 let shown = null; // the name of the layer that is seen
+let blinking = null; // the clock by which it and bicubic take turns
 const fetched = new Set(); // networks that have come
 
 const frame = new Frame(find("map"), () => refresh());
@@ -60,10 +61,13 @@ function say(words) {
 function complain(words) {
   find("problem").textContent = words;
   find("problem").hidden = !words;
+  if (words) find("problem").scrollIntoView({ block: "nearest" }); // what was pressed may be far above it
 }
 
-const seconds = (time) =>
-  time < 9.95 ? `${time.toFixed(1)} s` : time < 99 ? `${Math.round(time)} s` : `${Math.round(time / 60)} min`;
+const seconds = (time) => {
+  if (time < 99) return `${time.toFixed(time < 9.95 ? 1 : 0)} s`;
+  return time < 5400 ? `${Math.round(time / 60)} min` : `${Math.round(time / 3600)} h`;
+};
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 const size = ({ width, height }) => `${width}×${height}`;
 const scale = () => Number(find("scale").value);
@@ -138,12 +142,14 @@ async function choose(picked, entry = null) {
 }
 
 function overview(image) {
-  const shrink = Math.min(1, 360 / Math.max(image.width, image.height));
-  const resize = (side) => Math.max(1, Math.round(side * shrink));
+  const side = Math.max(image.width, image.height);
+  // A tiny picture is shown larger: a finger could draw no frame on it.
+  const share = side > 360 ? 360 / side : Math.max(1, 240 / side);
+  const resize = (length) => Math.max(1, Math.round(length * share));
   return createImageBitmap(image, {
     resizeWidth: resize(image.width),
     resizeHeight: resize(image.height),
-    resizeQuality: "high",
+    resizeQuality: share > 1 ? "pixelated" : "high",
   });
 }
 
@@ -166,6 +172,7 @@ function plan() {
   const [height, width] = outputShape(frame.part.height, frame.part.width, scale());
   const millions = (width * height) / 1e6;
   let words = `${size(frame.part)} → ${width}×${height} pixels. `;
+  if (millions * 1e6 > MAX_PIXELS) return { words, millions };
   const wanted = chosen();
   const fresh = wanted.filter(({ name }) => !fetched.has(name));
   if (wanted.length && fresh.length) {
@@ -212,6 +219,7 @@ function refresh() {
 
 function forget() {
   results = null;
+  blink(false);
   view.right = null;
   find("results").hidden = true;
   find("layers").replaceChildren();
@@ -267,6 +275,23 @@ function look(name) {
   describe();
 }
 
+/** The eye sees best what jumps: bicubic and the picture that is chosen take turns, at one place. */
+function blink(on) {
+  clearInterval(blinking);
+  blinking = null;
+  find("blink").setAttribute("aria-pressed", on);
+  if (!results) return;
+  look(shown);
+  if (!on) return;
+  let turn = false;
+  blinking = setInterval(() => {
+    turn = !turn;
+    const layer = results.layers.get(turn ? "bicubic" : shown);
+    view.show(results.size, layer, layer);
+    find("caption").textContent = layer.label;
+  }, 700);
+}
+
 /** The words under the view, and the button that saves what is shown once it is finished. */
 function describe() {
   const layer = results.layers.get(shown);
@@ -275,6 +300,8 @@ function describe() {
   find("caption").textContent = [wiped ? `Bicubic | ${layer.label}` : layer.label, layer.words]
     .filter(Boolean)
     .join(" · ");
+  find("blink").hidden = !bicubic || layer === bicubic;
+  if (blinking && find("blink").hidden) blink(false);
   const save = find("save");
   save.hidden = !layer.finished;
   save.setAttribute("aria-label", `Save the ${layer.label} picture`);
@@ -477,22 +504,27 @@ function listen() {
   find("whole").onclick = () => frame.set({ left: 0, top: 0, width: picture.width, height: picture.height });
   find("closer").onclick = () => view.step(1);
   find("farther").onclick = () => view.step(-1);
+  find("blink").onclick = () => blink(!blinking);
   find("wipe").onchange = ({ target }) => {
     view.wiping = target.checked;
     look(shown);
   };
-  // Number keys show a picture, wherever on the page the keys go, except into a field.
+  // Number keys show a picture, wherever on the page the keys go, except into a field that takes them.
   document.addEventListener("keydown", (event) => {
     const layer = results && [...results.layers.keys()][Number(event.key) - 1];
+    const blinks = event.key === "b" && results && !find("blink").hidden;
     if (
-      !layer ||
+      !(layer || blinks) ||
       event.ctrlKey ||
       event.metaKey ||
       event.altKey ||
-      event.target.closest("input, textarea, select, dialog[open]")
+      event.target.closest(
+        'input:not([type="checkbox"], [type="radio"], [type="range"]), textarea, select, dialog[open]',
+      )
     )
       return;
-    look(layer);
+    if (blinks) blink(!blinking);
+    else look(layer);
     event.preventDefault();
   });
   // Wherever on the page a file is dropped, it is taken: a browser would go to it.

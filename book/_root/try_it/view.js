@@ -24,11 +24,12 @@ export class View {
     divider.addEventListener("keydown", (event) => this.slide(event));
   }
 
-  /** Show other pictures; the place stays unless they are of another size. */
+  /** Show other pictures; place and zoom stay unless they are of another size. */
   show(size, left, right) {
     if (size.width !== this.size.width || size.height !== this.size.height) {
       this.centre = [0.5, 0.5];
       this.size = size;
+      this.fit();
     }
     this.left = left;
     this.right = right;
@@ -39,6 +40,19 @@ export class View {
   get unit() {
     const ratio = window.devicePixelRatio || 1;
     return (this.zoom * Math.max(1, Math.round(ratio))) / ratio;
+  }
+
+  /** The largest zoom at which the whole picture is seen, and a window no higher than that; it keeps its height then. */
+  fit() {
+    const { root, size } = this;
+    root.style.removeProperty("--tall"); // now it has the most that the page gives
+    const [across, down] = [root.clientWidth, root.clientHeight];
+    const whole = (zoom) => {
+      this.zoom = zoom;
+      return size.width * this.unit <= across && size.height * this.unit <= down;
+    };
+    this.zoom = ZOOMS.findLast(whole) ?? 1;
+    root.style.setProperty("--tall", `${size.height * this.unit}px`);
   }
 
   /** The part `[left, top, width, height]` that is seen. */
