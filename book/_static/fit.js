@@ -3,16 +3,28 @@
 
 document.addEventListener("DOMContentLoaded", () => {
   const WORDY = 28; // characters of a cell that would be a column of single words on a phone
+  const LOOSE = 20; // of one that may wrap where the table has no room
+  const SENTENCE = 40; // of one that wraps on a desk, too
   const SMALLEST = 0.7; // of a formula's size
 
   for (const table of document.querySelectorAll("article table")) {
     const heads = [...table.querySelectorAll("thead th")].map((head) => head.textContent.trim());
     const rows = [...table.querySelectorAll("tbody tr")];
-    if (
-      !heads.length ||
-      !rows.some(({ cells }) => [...cells].slice(1).some((cell) => cell.textContent.trim().length > WORDY))
-    )
-      continue;
+    let wordy = false;
+    for (const { cells } of rows) {
+      [...cells].slice(1).forEach((cell, k) => {
+        const text = cell.textContent.trim();
+        const spaced = /\s/.test(text);
+        if (spaced && text.length > LOOSE) cell.classList.add("loose");
+        if (text.length <= WORDY) return;
+        wordy ||= spaced;
+        // A sum such as SHA-256 is one word.
+        if (spaced && text.length <= SENTENCE) return;
+        cell.classList.add(spaced ? "words" : "name");
+        if (spaced) table.querySelectorAll("thead th")[k + 1]?.classList.add("words");
+      });
+    }
+    if (!heads.length || !wordy) continue;
     table.classList.add("wordy");
     // Shown as blocks, a table is none for a screen reader, unless it is told.
     table.setAttribute("role", "table");
@@ -25,7 +37,7 @@ document.addEventListener("DOMContentLoaded", () => {
         const text = cell.textContent.trim();
         if (!text) cell.classList.add("blank");
         // A number alone does not say what the row is.
-        if (k === 0 && /^\d+$/.test(text) && heads[0]) cell.classList.add("number");
+        if (k === 0 && /^\d+$/.test(text)) cell.classList.add("number");
       });
     }
   }

@@ -140,6 +140,11 @@ def power_of_ten(text: str) -> str:
     return f"10{high}" if mantissa == "1" else f"{mantissa}·10{high}"
 
 
+def _kept_together(name: str) -> str:
+    """A name whose values, `γ = 0.1` or `Set5 ×2`, no line break parts."""
+    return name.replace(" = ", "\u00a0=\u00a0").replace(" ×", "\u00a0×")
+
+
 class Table:
     """Rows and columns that look the same on a page and in a notebook.
 
@@ -165,11 +170,11 @@ class Table:
         return html.escape(re.sub(r"\b\d[\d.]*e[+−-]\d+\b", lambda m: power_of_ten(m[0].replace("−", "-")), text))
 
     def _repr_html_(self) -> str:
-        first, *others = map(html.escape, self.header)
+        first, *others = (_kept_together(html.escape(name)) for name in self.header)
         head = f'<th scope="col">{first}</th>' + "".join(
             f'<th scope="col" style="text-align:right">{name}</th>' for name in others
         )
-        names = [self._text(row[0]).replace(" = ", "\u00a0=\u00a0").replace(" ×", "\u00a0×") for row in self.rows]
+        names = [_kept_together(self._text(row[0])) for row in self.rows]
         # On a phone the numbers would squeeze long names into a word a line.
         width = min(16, max(map(len, names), default=0))
         body = "".join(
