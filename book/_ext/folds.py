@@ -21,6 +21,8 @@ WORDS = {
     "drawing": "The code of this figure or table",
 }
 HEAD = re.compile(r"<th[^>]*>([^<]+)</th>")
+# A cell that calls one function with one name.
+CALL = re.compile(r'\w+\("([^"]+)"\)')
 
 
 class Fold(nodes.Element):
@@ -113,10 +115,13 @@ def fold_drawing(cell: nodes.Element, fold: Fold) -> None:
 
 
 def fold_more(cell: nodes.Element) -> None:
-    """A whole table as one line, by the name in its first column; its code stands below it."""
+    """A whole table as one line, by the name that its code asks for or its first column has; its code stands below."""
     output, code = output_of(cell), Fold(kind="drawing", words=WORDS["drawing"])
     head = next((m for raw in output.findall(nodes.raw) if (m := HEAD.search(raw.astext()))), None)
-    fold = Fold(kind="more", words=f"Table: {unescape(head[1])}" if head else cell["prompt_show"])
+    call = CALL.fullmatch(cell.children[0].astext().strip())
+    name = f"{call[1]}, row by row" if call else unescape(head[1]) if head else None
+    words = f"table: {name}".replace("table: table", "table") if name else cell["prompt_show"]
+    fold = Fold(kind="more", words=words[0].upper() + words[1:])
     code += cell.children[0]
     fold += [output, code]
     cell.children = []
@@ -124,7 +129,10 @@ def fold_more(cell: nodes.Element) -> None:
 
 
 def fold_mark(cell: nodes.Element, fold: Fold) -> None:
-    """Code at the end of the paragraph or caption before, or of the paragraph after; else on a line of its own."""
+    """Code at the end of the paragraph or caption before, or of the paragraph after; else on a line of its own.
+
+    What has such a mark already gets no second one: the first opens both.
+    """
     fold += cell.children[0]
     cell.remove(cell.children[0])
     if cell.children:  # it prints something, which stays
@@ -132,7 +140,13 @@ def fold_mark(cell: nodes.Element, fold: Fold) -> None:
         return
     before, after = neighbour(cell, -1), neighbour(cell, 1)
     holder = marked(before) or (marked(after) if fold["kind"] == "numbers" else None)
-    if holder is None:
+    last = holder.children[-1] if holder else None
+    if isinstance(last, Fold) and last["kind"] == fold["kind"]:
+        last.extend(fold.children)
+        if fold["words"] not in last["words"]:
+            last["words"] += f"; {fold['words'][0].lower()}{fold['words'][1:]}"
+        cell.parent.remove(cell)
+    elif holder is None:
         cell["classes"].append("alone")
         cell += fold
     else:
