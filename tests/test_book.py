@@ -213,7 +213,7 @@ def test_docstrings_become_field_lists():
     Returns: what is
         left.
     Errors: `InputError`.
-    Chapter: 10.
+    Paper: section 4.1. Chapter: 10.
     """
     lines = [line.removeprefix("    ") for line in text.splitlines()]
     assert ext.docstring_to_rst(lines) == [
@@ -230,9 +230,21 @@ def test_docstrings_become_field_lists():
         ":Returns: what is",
         "   left.",
         ":Errors: ``InputError``.",
+        ":Paper: section 4.1.",
         ":Chapter: 10",
         "",
     ]
+    pages = ["01_task", "01b_score", "10_shipping"]
+    assert (
+        ext.chapters_linked(":Chapter: 1, 10 and 11", pages) == ":Chapter: :doc:`/01_task`, :doc:`/10_shipping` and 11"
+    )
+    assert ext.chapters_linked(":Returns: 1", pages) == ":Returns: 1"
+
+
+def test_a_line_does_not_begin_with_the_mark_behind_a_formula():
+    formula = r'<span class="math notranslate nohighlight">\(a\)</span>'
+    assert ext.mend(f"<p>({formula}), so</p>") == f'<p>(<span class="with-mark">{formula}),</span> so</p>'
+    assert ext.mend(f"<p>{formula} so.</p>") == f"<p>{formula} so.</p>"
 
 
 def test_a_quoted_number_below_zero_has_a_minus_and_no_hyphen():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 
+# Pages in another language than the book's: a screen reader speaks it, and its words break by its own rules.
+LANGUAGES = {"korean": "ko"}
 NOT_FOUND = Path(__file__).with_name("not_found.html")
 
 
@@ -95,7 +98,8 @@ def docstring_to_rst(lines: list[str]) -> list[str]:
     out: list[str] = []
     entries = False  # inside Args or Attributes
     inside = False  # inside any field
-    for line in lines:
+    # Two fields that a docstring has on one line.
+    for line in (part for whole in lines for part in re.split(r"(?<=\.) (?=Chapter: )", whole)):
         depth = len(line) - len(line.lstrip())
         if depth == 0 and (match := FIELD.match(line)):
             title, rest = match.groups()
@@ -119,9 +123,17 @@ def docstring_to_rst(lines: list[str]) -> list[str]:
     return out
 
 
+def chapters_linked(line: str, pages: Iterable[str]) -> str:
+    """A field `Chapter` with links to the chapters that it names by number."""
+    names = {str(int(page[:2])): page for page in pages if re.match(r"\d\d_", page)}
+    if not line.startswith(":Chapter:"):
+        return line
+    return re.sub(r"\d+", lambda m: f":doc:`/{names[m[0]]}`" if m[0] in names else m[0], line)
+
+
 def process_docstring(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
     """Called by autodoc for each docstring."""
-    lines[:] = docstring_to_rst(lines)
+    lines[:] = [chapters_linked(line, app.env.found_docs) for line in docstring_to_rst(lines)]
 
 
 def skip_member(app: Sphinx, what: str, name: str, thing: Any, skip: bool, options: Any) -> bool | None:
@@ -156,6 +168,11 @@ MENDS = [
     # A claim below zero comes as Python writes it, with a hyphen.
     (r'(<span class="pasted-text">)-(?=\d)', r"\1−"),
     (r"(?<=[\s>(])-(?=\d+\.\d+ dB)", "−"),
+    # A line may not begin with the point behind a formula.
+    (
+        r'(<span class="math notranslate nohighlight">[^<]*</span>)([.,;:!?)\]’”]+)',
+        r'<span class="with-mark">\1\2</span>',
+    ),
     # A list in name only, for the browser.
     (r'<div role="list" class="citation-list">', '<div class="citation-list">'),
 ]
@@ -184,6 +201,7 @@ def finish(app: Sphinx, error: Exception | None) -> None:
     inks.write(out / "_images")
     for path in out.rglob("*.html"):
         page = public.publish(app, path, mend(path.read_text(encoding="utf-8")))
+        page = page.replace("<article ", f'<article lang="{LANGUAGES.get(path.stem, "en")}" ')
         if path.parent == out:
             page = pictures.lazy(pictures.in_files(page, out, inks.follow_page), out)
         path.write_text(page, encoding="utf-8")
