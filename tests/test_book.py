@@ -241,6 +241,10 @@ def test_docstrings_become_field_lists():
     assert ext.chapters_linked(":Returns: 1", pages) == ":Returns: 1"
 
 
+def test_a_stopwatch_is_drawn_since_many_fonts_have_none():
+    assert ext.mend("<strong>⏱ 40 minutes</strong>") == f"<strong>{ext.CLOCK} 40 minutes</strong>"
+
+
 def test_a_line_does_not_begin_with_the_mark_behind_a_formula():
     formula = r'<span class="math notranslate nohighlight">\(a\)</span>'
     assert ext.mend(f"<p>({formula}), so</p>") == f'<p>(<span class="with-mark">{formula}),</span> so</p>'

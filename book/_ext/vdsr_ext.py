@@ -154,6 +154,11 @@ def keep_plain(app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, 
     return shown if isinstance(parent, addnodes.desc_signature) else None
 
 
+# Many fonts have no sign for a stopwatch, and show a box.
+CLOCK = (
+    '<svg class="clock" viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="9" r="6"/>'
+    '<path d="M8 9V5.5M6 1h4M8 1v2"/></svg>'
+)
 # What to mend in a page: pattern and replacement.
 MENDS = [
     # The sidebar's arrows have no name.
@@ -173,6 +178,7 @@ MENDS = [
         r'(<span class="math notranslate nohighlight">[^<]*</span>)([.,;:!?)\]’”]+)',
         r'<span class="with-mark">\1\2</span>',
     ),
+    (r"(?<=<strong>)⏱", CLOCK),
     # A list in name only, for the browser.
     (r'<div role="list" class="citation-list">', '<div class="citation-list">'),
 ]

@@ -47,7 +47,7 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 # What a page has for the screen alone. A picture's frames stay as the one that is shown, with its words.
 SCREEN = """script, style, noscript, template, button, input, select, iframe, .headerlink, .onlyprint, .fold,
 .toctree-wrapper, .vdsr-frames .slider, .vdsr-frames fieldset, .gallery-names, .code-switch, .open-picture,
-.address-note, .whole-book"""
+.address-note, .whole-book, .clock"""
 # Runs in the page.
 CHAPTERS = Path(__file__).with_name("print_chapters.js")
 
