@@ -59,16 +59,4 @@ window.probes = {
         worker.postMessage({ task: "go" });
       });
     }),
-
-  /** The longest time between two frames from now on, in `window.longest`. */
-  watch() {
-    window.longest = 0;
-    let last = performance.now();
-    const beat = (now) => {
-      window.longest = Math.max(window.longest, now - last);
-      last = now;
-      requestAnimationFrame(beat);
-    };
-    requestAnimationFrame(beat);
-  },
 };

@@ -17,7 +17,7 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 from skimage import data
-from visiting import Visit, serving
+from visiting import Visit, no_stand_still, serving
 
 from data_scripts.run import try_it
 from data_scripts.site import book, serve
@@ -258,35 +258,26 @@ def test_how_long_256_by_256_takes(visit, capsys):
         print(f"\nVDSR in Chromium, 256×256: {times[1]:.2f} s on 1 thread, {times[2]:.2f} s on 2")
 
 
-HEARTBEAT = """() => {
-  window.longest = 0;
-  let last = performance.now();
-  const beat = (now) => {
-    window.longest = Math.max(window.longest, now - last);
-    last = now;
-    requestAnimationFrame(beat);
-  };
-  requestAnimationFrame(beat);
-}"""
-
-
 def test_a_photograph_does_not_freeze_the_page_and_can_be_cancelled(visit, tmp_path):
     # From a file, as a reader does: playwright would hand bytes over by a long script in the page.
     photograph = tmp_path / "photograph.png"
     photograph.write_bytes(png(np.tile(data.astronaut(), (3, 4, 1))[:1500, :2000]))
     page = open_page(visit)
-    page.evaluate(HEARTBEAT)
-    part(page, "file").set_input_files(photograph)
-    wait_for_status(page, "photograph.png: 2000×1500 pixels.")
-    set_scale(page, 1.1)
-    part(page, "start").click()
-    wait_for_status(page, "VDSR", 600)
-    page.wait_for_selector("[data-method=vdsr]")
-    assert page.evaluate("window.longest") < 1000, "the page stood still, in milliseconds"
-    start = time.monotonic()
-    part(page, "cancel").click()
-    wait_for_status(page, "Cancelled.")
-    assert time.monotonic() - start < 2
+    with no_stand_still(visit, page):
+        part(page, "file").set_input_files(photograph)
+        wait_for_status(page, "photograph.png: 2000×1500 pixels.")
+        set_scale(page, 1.1)
+        part(page, "start").click()
+        wait_for_status(page, "VDSR", 600)
+        page.wait_for_selector("[data-method=vdsr]")
+    # At once: it waits for nothing that is being computed.
+    assert page.evaluate(
+        """async () => {
+          document.querySelector("[data-part=cancel]").click();
+          await new Promise((done) => setTimeout(done));
+          return document.querySelector("[data-part=status]").textContent;
+        }"""
+    ) == "Cancelled."  # fmt: skip
     assert page.locator("[data-method]").evaluate_all("all => all.map((e) => e.dataset.method)") == [
         "bicubic", "srcnn", "original", "difference"
     ]  # fmt: skip
@@ -305,17 +296,16 @@ def test_a_photograph_is_finished_without_freezing_the_page(visit, networks, tmp
     pixels = np.tile(data.astronaut(), (3, 4, 1))[:1500, :2000]
     photograph.write_bytes(png(pixels))
     page = open_page(visit)
-    page.evaluate(HEARTBEAT)
-    part(page, "file").set_input_files(photograph)
-    wait_for_status(page, "photograph.png: 2000×1500 pixels.")
-    set_scale(page, 2)
-    start = time.monotonic()
-    part(page, "start").click()
-    wait_for_status(page, "Done", 1500)
-    seconds, longest = time.monotonic() - start, page.evaluate("window.longest")
+    with no_stand_still(visit, page):
+        part(page, "file").set_input_files(photograph)
+        wait_for_status(page, "photograph.png: 2000×1500 pixels.")
+        set_scale(page, 2)
+        start = time.monotonic()
+        part(page, "start").click()
+        wait_for_status(page, "Done", 1500)
+        seconds, longest = time.monotonic() - start, page.evaluate("window.longest")
     with capsys.disabled():
         print(f"\n2000×1500 at ×2: {seconds:.0f} s, the page stood still for {longest:.0f} ms at most")
-    assert longest < 1000, "the page stood still, in milliseconds"
     result, _ = saved(page, "VDSR")
     assert result.shape == (3000, 4000, 3)
     # 24 pixels of margin: VDSR sees 20, and the interpolation reads two more of the small picture.

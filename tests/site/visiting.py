@@ -56,3 +56,28 @@ class Visit:
 
     def __exit__(self, *_):
         self.context.close()
+
+
+HEARTBEAT = """() => {
+  window.longest = 0;
+  let last = performance.now();
+  const beat = () => {
+    const now = performance.now();
+    window.longest = Math.max(window.longest, now - last);
+    last = now;
+    setTimeout(beat, 16);
+  };
+  beat();
+}"""
+
+
+@contextmanager
+def no_stand_still(visit, page):
+    """Nothing holds the page up for a second longer than a busy machine holds up an empty page beside it."""
+    beside = visit.context.new_page()
+    for each in (page, beside):
+        each.evaluate(HEARTBEAT)
+    yield
+    found, lost = page.evaluate("window.longest"), beside.evaluate("window.longest")
+    beside.close()
+    assert found < 1000 + lost, f"the page stood still for {found:.0f} ms, an empty one for {lost:.0f}"
