@@ -160,6 +160,8 @@ def test_a_run_asked_to_stop_leaves_a_partial_record_and_goes_on(tmp_path):
     # The same command goes on from there; a shorter end shows that it did not begin anew.
     experiment = experiments.miniature(experiments.get_experiment(name))
     longer = replace(experiment, config=replace(experiment.config, steps=4000))
+    assert reproduce.ended(longer, folders(tmp_path)) == reproduce.settle(longer, folders(tmp_path)) == ""
+    assert checkpoint.exists()
     with pytest.raises(StopIteration):
         _one_more_step(longer, tmp_path, record.steps_done)
 
