@@ -144,6 +144,11 @@ def test_a_record_says_which_data_and_configuration_it_is_of(tmp_path):
     other = replace(experiment, scales=(3,))
     assert reproduce.config_checksum(other) != record.checksums["config"] == reproduce.config_checksum(experiment)
     assert reproduce.data_checksum(reproduce.prepare(other)[0]) != record.checksums["data"]
+    patches = reproduce.prepare(experiment)[0]
+    assert reproduce.data_checksum(patches) == record.checksums["data"]
+    for part in ("interpolated", "high_res", "scale"):
+        changed = replace(patches, **{part: getattr(patches, part) + 1})
+        assert reproduce.data_checksum(changed) != record.checksums["data"], part
     assert record.stretches[0]["commit"] == record.commit
     assert {"precision", "machine", "torch_version", "from_step"} <= set(record.stretches[0])
 

@@ -1,5 +1,7 @@
 """Scores of a further set: added when they are whole, and of the very weights of the record."""
 
+import json
+
 import pytest
 
 from data_scripts.run import experiments, reproduce, score
@@ -54,6 +56,16 @@ def test_a_stopped_command_goes_on_and_the_record_waits_until_the_set_is_whole(f
     score.add_scores(NAME, "Urban100", (2, 3), places, progress=False)
     assert len(calls) == 5  # the two of the first time, the mark, and the two that were missing
     assert set(runs.read_run(places.record(NAME)).scores["Urban100"]["3"]) == {"a", "b"}
+
+
+def test_what_a_stopped_command_left_of_other_weights_is_not_gone_on_from(finished):
+    places, _ = finished
+    notes = places.checkpoints / f"score-{NAME}-Urban100.json"
+    of_others = {"weights": 64 * "0", "scores": {"2": {"a": {"psnr": 99.0, "ssim": 1.0}}}}
+    notes.write_text(json.dumps(of_others), encoding="utf-8")
+    record = score.add_scores(NAME, "Urban100", (2,), places, progress=False)
+    assert record.scores["Urban100"]["2"]["a"]["psnr"] < 60
+    assert not notes.exists()
 
 
 def test_other_weights_than_the_records_are_refused(finished, capsys):
