@@ -140,7 +140,7 @@ def test_power_of_white_noise_is_flat_and_of_the_known_height():
 
 @pytest.mark.parametrize(("shape", "bins"), [((99, 120), 50), ((120, 99), 50), ((120, 120, 3), 50), ((60, 60), 0)])
 def test_power_spectrum_wants_a_plane_with_two_pixels_for_each_step(shape, bins):
-    with pytest.raises(InputError, match=r"wanted \(H, W\)"):
+    with pytest.raises(InputError, match=rf"wanted \(H, W\) with both sides >= {2 * bins}, got"):
         power_spectrum(np.zeros(shape), bins)
 
 
