@@ -29,7 +29,9 @@ settings.register_profile("vdsr", deadline=None, max_examples=60, derandomize=bo
 settings.register_profile("mutants", settings.get_profile("vdsr"), phases=(Phase.explicit, Phase.generate))
 settings.load_profile("vdsr")
 
-torch.set_num_threads(1 if os.environ.get("PYTEST_XDIST_WORKER") else min(2, os.cpu_count() or 1))
+# A process that is forked when torch has threads waits for them for ever: mutmut forks, and asks for one.
+FEW = 1 if os.environ.get("PYTEST_XDIST_WORKER") else int(os.environ.get("OMP_NUM_THREADS", 2))
+torch.set_num_threads(min(FEW, os.cpu_count() or 1))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
