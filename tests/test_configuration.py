@@ -48,3 +48,22 @@ def test_after_hundreds_of_drops_the_rate_is_zero_and_no_error():
     assert config.rate(1, 64) == 0.0
     assert TrainingConfig(drop_epochs=5e-324).rate(10, 64) == 0.0
     assert TrainingConfig(drop_epochs=math.inf).rate(10**9, 64) == 0.1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("theta", 0, "theta must be a number > 0, got 0"),
+        ("ema", 2, "ema must be a number in [0, 1], got 2"),
+        ("batch_size", 0, "batch_size must be a whole number in ["),
+    ],
+)
+def test_the_message_says_what_was_wanted(name, value, says):
+    with pytest.raises(InputError) as caught:
+        TrainingConfig(**{name: value})
+    assert str(caught.value).startswith(says)
+
+
+def test_a_cosine_over_epochs_ends_at_zero_with_them():
+    config = TrainingConfig(schedule="cosine", epochs=4, batch_size=5, warmup_steps=2, learning_rate=1.0)
+    assert [config.rate(step, 10) for step in (0, 1, 2, 5, 8)] == pytest.approx([0.5, 1, 1, 0.5, 0])

@@ -2,12 +2,14 @@
 
 import os
 import struct
+import threading
 import warnings
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -18,7 +20,17 @@ from vdsr_lib import images
 from vdsr_lib.errors import ImageError, InputError
 from vdsr_lib.files import write_atomically
 from vdsr_lib.image_files import read_picture
-from vdsr_lib.images import luma, open_image, read_image, rgb_to_ycbcr, round_half_up, to_uint8, ycbcr_to_rgb
+from vdsr_lib.images import (
+    as_array,
+    luma,
+    open_image,
+    read_image,
+    read_pipe,
+    rgb_to_ycbcr,
+    round_half_up,
+    to_uint8,
+    ycbcr_to_rgb,
+)
 
 # MATLAB's rgb2ycbcr of uint8 colours, from the matrix in its documentation (ITU-R BT.601).
 MATLAB = {
@@ -253,3 +265,27 @@ def test_write_atomically_into_no_folder_is_an_os_error(tmp_path):
 
 def test_limit_of_pixels_is_a_large_photograph():
     assert images.MAX_PIXELS >= 16 * 6000 * 4000
+
+
+def test_a_tensor_of_whole_numbers_stays_one():
+    assert as_array(torch.zeros(2, 3, dtype=torch.uint8)).dtype == np.uint8
+    assert as_array(torch.zeros(2, 3, dtype=torch.bfloat16, requires_grad=True)).dtype == np.float64
+
+
+def test_a_pipe_is_read_whole_and_no_further(tmp_path, monkeypatch):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+
+    def send(content):
+        thread = threading.Thread(target=path.write_bytes, args=(content,))
+        thread.start()
+        return thread
+
+    thread = send(b"123456")
+    assert read_pipe(path) == b"123456"
+    thread.join()
+    monkeypatch.setattr(images, "MAX_PIPE", 5)
+    thread = send(b"123456")
+    with pytest.raises(ImageError, match=r"pipe: sends more than 5 bytes; wanted a file"):
+        read_pipe(path)
+    thread.join()

@@ -182,3 +182,9 @@ def test_a_silenced_network_returns_its_input(bias):
     assert torch.equal(model(x), x)
     assert torch.equal(model.convs[0].weight, before)
     assert count_parameters(model) == count_parameters(VDSR(3, 4, bias=bias))
+
+
+def test_one_channel_is_a_width():
+    assert VDSR(2, 1)(torch.zeros(1, 1, 4, 4)).shape == (1, 1, 4, 4)
+    with pytest.raises(InputError, match="width"):
+        VDSR(2, 0)

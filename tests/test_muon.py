@@ -84,3 +84,11 @@ def test_hidden_kernels_alone_are_made_orthogonal():
     assert [tuple(p.shape) for p in hidden["params"]] == [(32, 64, 1, 1)]
     with pytest.raises(InputError, match="last_layer_factor"):
         make_optimizer(VDSR(3, 8), TrainingConfig(optimizer="muon", last_layer_factor=0.1))
+
+
+def test_a_stack_of_matrices_is_made_orthogonal_one_by_one():
+    stack = (
+        torch.randn(3, 5, 4, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 10, 100])[:, None, None]
+    )
+    for tall in (stack, stack.mT):
+        assert torch.allclose(orthogonalize(tall), torch.stack([orthogonalize(matrix) for matrix in tall]), atol=1e-5)

@@ -86,3 +86,8 @@ def test_patches_move_whole_and_their_loss_is_of_the_difference():
     assert torch.equal(same.interpolated, half)
     assert torch.equal(same.high_res, full)
     assert same.scale.tolist() == [2, 3]
+
+
+def test_a_stride_of_one_pixel_is_the_densest():
+    patches = extract_patches([np.zeros((6, 7), np.uint8)], (2,), size=4, stride=1)
+    assert len(patches) == 3 * 3  # 6 x 6 after the crop to whole pairs

@@ -218,3 +218,17 @@ def test_targets_are_places_to_go_to_and_leave_no_trace():
     text += '<a id="old"></a><a id="b"></a>\nGo on.'
     plain = plain_text(text, {}).replace(plain_notebooks.page_of("01b_score"), "P")
     assert plain == "See [The protocol, step by step](P#protocol) and [the table](P#slips-table).\n\n## Two\n\nGo on."
+
+
+def test_only_numbered_parts_count(tmp_path, monkeypatch):
+    (tmp_path / "_toc.yml").write_text(
+        "root: intro\nparts:\n"
+        "- chapters: [{file: before}]\n"
+        "- numbered: 1\n  chapters: [{file: one, sections: [{file: more}]}, {file: two}]\n"
+        "- chapters: [{file: between}]\n"
+        "- numbered: 1\n  chapters: [{file: three}]\n"
+    )
+    monkeypatch.setattr(plain_notebooks, "BOOK", tmp_path)
+    assert plain_notebooks.contents.__wrapped__() == {
+        "intro": "", "before": "", "one": "1", "more": "1", "two": "2", "between": "", "three": "3",
+    }  # fmt: skip

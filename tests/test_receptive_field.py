@@ -1,5 +1,7 @@
 """The receptive field: the paper's numbers, and theory against the gradient for 200 random networks."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -246,3 +248,26 @@ def test_layers_are_named_and_string_paddings_are_read():
     assert [layer.name for layer in layers_of(VDSR(3, 2))] == ["conv 1", "conv 2", "conv 3"]
     network = nn.Sequential(nn.Conv2d(1, 1, 5, padding="same", dilation=2), nn.Conv2d(1, 1, 3, padding="valid"))
     assert [layer.padding for layer in layers_of(network)] == [(4, 4), (0, 0)]
+
+
+def test_what_cannot_be_read_is_named_with_what_was_wanted():
+    says = (
+        "cannot read the layers of a Linear, wanted a VDSR, an SRCNN or an nn.Sequential "
+        "of Conv2d, MaxPool2d, AvgPool2d and layers that work on each pixel alone"
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(says)}$"):
+        layers_of(nn.Sequential(nn.Linear(2, 2)))
+
+
+def test_layers_within_layers_are_named_by_both():
+    nested = nn.Sequential(nn.Conv2d(1, 1, 3), nn.Sequential(nn.ReLU(), nn.Conv2d(1, 1, 3)))
+    assert [layer.name for layer in layers_of(nested)] == ["0", "1.1"]
+
+
+def test_a_pooling_alone_is_measured_and_an_empty_field_is_a_mask():
+    for pooling in (nn.MaxPool2d(3, 2), nn.AvgPool2d(2)):
+        whole = measured(pooling, (1, 1), (9, 9))
+        assert np.array_equal(whole, support(layers_of(pooling), (1, 1)).on((9, 9)))
+        assert whole.any()
+    nothing = support(layers_of(nn.Conv2d(1, 1, 1, padding=3)), (0, 0), (5, 5)).mask()
+    assert (nothing.shape, nothing.dtype) == ((0, 0), np.bool_)

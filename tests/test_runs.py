@@ -1,11 +1,13 @@
 """Records of runs: read, written, and what is refused."""
 
 import json
+import subprocess
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from data_scripts.run import records
 from vdsr_lib import runs
 from vdsr_lib.errors import DataError
 
@@ -73,3 +75,22 @@ def test_what_moved_to_the_book_is_still_found_here_and_said_so():
             assert getattr(runs, name) is getattr(import_module(f"vdsr_lib.book.{module}"), now)
     with pytest.raises(AttributeError, match="no attribute 'rumours'"):
         _ = runs.rumours
+
+
+def test_a_record_says_whether_the_code_differed_from_its_commit(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "ROOT", tmp_path)
+    assert records.commit() == ""  # no checkout
+    for folder in ("vdsr_lib", "data_scripts", "book"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.txt").write_text("1")
+    name = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for command in (["init", "-q"], ["add", "-A"], [*name, "commit", "-q", "-m", "one"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    head = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=tmp_path, check=True, capture_output=True, text=True
+    ).stdout.strip()
+    assert records.commit() == head
+    (tmp_path / "book" / "a.txt").write_text("2")  # a page is no code
+    assert records.commit() == head
+    (tmp_path / "vdsr_lib" / "a.txt").write_text("2")
+    assert records.commit() == f"{head}+"

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from torch import nn
+from tqdm.auto import tqdm
 
 from vdsr_lib import training
 from vdsr_lib.devices import resolve_precision
@@ -25,6 +27,7 @@ from vdsr_lib.training import (
     Checkpointer,
     Progress,
     TrainingConfig,
+    TrainingState,
     Validator,
     batch_indices,
     crop_like,
@@ -447,6 +450,63 @@ def test_batches_must_divide_among_processes(patches):
         train(small_net(), patches, replace(SGD, batch_size=3), fabric=TwoProcesses())
 
 
+def test_validation_is_at_each_epoch_s_end_and_at_the_run_s(patches):
+    # 4 of 10 patches a step: epochs end within steps 3, 5, 8, 10, and the run with step 11.
+    few = Patches(*(t[:10] for t in (patches.interpolated, patches.high_res, patches.scale)))
+    config = replace(SGD, steps=11, log_every=100)
+    state = train(small_net(), few, config, [Validator(lambda model: {"psnr_x2": 30.0})])
+    scored = [entry for entry in state.history if "psnr_x2" in entry]
+    assert scored == [
+        {"step": step, "epoch": round(step * 0.4, 4), "psnr_x2": 30.0} for step in (3, 5, 8, 10, 11)
+    ]  # fmt: skip
+
+
+def test_a_checkpoint_before_the_first_step_and_one_of_another_precision(patches, tmp_path):
+    path = tmp_path / "run.safetensors"
+
+    def fresh(seed, config):
+        model = small_net(seed=seed)
+        return TrainingState(model, config, make_optimizer(model, config), total_steps=12, samples=len(patches))
+
+    begun, other = fresh(0, SGD), fresh(3, replace(SGD, precision="bf16"))
+    begun.stretches = [{"from_step": 0, "machine": "a"}]
+    save_checkpoint(begun, path)
+    load_checkpoint(path, other)
+    assert torch.equal(weights(other.model), weights(begun.model))
+    assert (other.step, other.stretches) == (0, begun.stretches)
+
+
+def test_a_stretch_says_from_where_to_where(patches, tmp_path):
+    path = tmp_path / "run.safetensors"
+
+    def stop(state):
+        if state.step == 2:
+            raise StopIteration
+
+    checkpointer = Checkpointer(path, seconds=0)
+    train(small_net(), patches, replace(SGD, steps=4), [checkpointer, stop], about={"commit": "abc"})
+    state = train(small_net(), patches, replace(SGD, steps=4), [checkpointer], resume=path)
+    assert [(s["from_step"], s["to_step"]) for s in state.stretches] == [(0, 2), (2, 4)]
+    assert [s.get("commit") for s in state.stretches] == ["abc", None]
+    assert {"precision", "machine", "torch_version"} <= state.stretches[1].keys()
+
+
+@pytest.mark.parametrize(
+    ("kind", "measure"), [("l1", lambda e: e.abs().mean()), ("l2", lambda e: 0.5 * e.square().sum() / len(e))]
+)
+def test_the_loss_that_is_logged_is_the_configuration_s(patches, kind, measure):
+    model = small_net()
+    with torch.no_grad():
+        error = model(patches.interpolated) - patches.high_res
+    config = replace(SGD, steps=1, batch_size=len(patches), loss=kind, augment=False)
+    assert train(model, patches, config).history[0]["loss"] == pytest.approx(float(measure(error)), rel=1e-4)
+
+
+def test_muon_takes_the_configuration_s_momentum():
+    optimizer = make_optimizer(VDSR(3, 4), replace(MUON, momentum=0.5))
+    assert {group["momentum"] for group in optimizer.param_groups if "momentum" in group} == {0.5}
+
+
 def test_callbacks_and_loading_leave_the_rest_alone(patches, tmp_path):
     path = tmp_path / "deep" / "er" / "run.safetensors"
     state = train(small_net(), patches, replace(SGD, steps=2), [Checkpointer(path)])
@@ -468,7 +528,9 @@ def test_the_package_hands_its_rooms_names_on(monkeypatch):
         _ = training.nothing
 
 
-def test_the_progress_bar_says_what_was_logged(patches):
+def test_the_progress_bar_says_what_was_logged(patches, monkeypatch):
+    # A lock of this process's own: the default one is shared, and a process that is killed keeps it.
+    monkeypatch.setattr(tqdm, "_lock", threading.RLock(), raising=False)
     stream = io.StringIO()
     progress = Progress(file=stream, mininterval=0, ncols=200)
     shown = []

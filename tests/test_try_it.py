@@ -87,7 +87,8 @@ def test_only_what_ships_is_offered(monkeypatch):
 
 # --- the arithmetic, in JavaScript ---------------------------------------------------------------------
 
-# The network is the identity, so its rounding to float32 and the way through YCbCr and back are tested too.
+# The network is one number and another, so its rounding to float32, what it is given, and the way through YCbCr and
+# back are tested too.
 RUN = """
 import fs from "fs";
 import { fillHiddenColour, outputShape, tiles, upscaleTile } from "./upscale.js";
@@ -99,7 +100,8 @@ for (const { data, height, width, scale, network } of JSON.parse(fs.readFileSync
   const result = new Uint8Array(rows * columns * 4);
   for (const tile of tiles(rows, columns, 50)) {
     const [top, left, bottom, right] = tile;
-    const pixels = await upscaleTile(picture, scale, tile, network ? async (luma) => luma : null, 3);
+    const other = network ? async (luma) => luma.map((v) => 0.75 * v + 0.05) : null;
+    const pixels = await upscaleTile(picture, scale, tile, other, 3);
     for (let row = top; row < bottom; row++) {
       const stride = (right - left) * 4, from = (row - top) * stride;
       result.set(pixels.subarray(from, from + stride), (row * columns + left) * 4);
@@ -122,13 +124,15 @@ def test_the_page_interpolates_as_the_library(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (17, 23, 4), np.uint8)
     noise[..., 3] = 255
     noise[:, 15:] = 0  # hidden pixels, whose colour is the nearest visible one's
-    pictures = [data.astronaut()[10:40, 100:140], noise, data.camera()[:1, :9]]
+    edges = np.kron(np.eye(4, dtype=np.uint8), np.full((3, 3), 255, np.uint8))  # beyond black and white on the way up
+    row = data.camera()[:1, :100]  # times 1.1 in double precision: more than 110
+    pictures = [data.astronaut()[10:40, 100:140], noise, data.camera()[:1, :9], edges, row]
     cases, wanted = [], []
     for pixels in pictures:
         rgb = pixels[..., None].repeat(3, axis=2) if pixels.ndim == 2 else pixels
         rgba = rgb if rgb.shape[2] == 4 else np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])
         for scale in (1, 1.1, 1.7, 2, 2.3, 3, 3.9, 4):
-            for network in (None, lambda x: x):
+            for network in (None, lambda x: 0.75 * x + 0.05):
                 height, width = pixels.shape[:2]
                 case = {"data": rgba.ravel().tolist(), "height": height, "width": width, "scale": scale}
                 cases.append(case | {"network": network is not None})

@@ -693,6 +693,9 @@ def test_where_the_host_sets_no_headers_a_service_worker_does(browser, folder):
         assert page.evaluate(OPEN, ["SRCNN", {"device": "cpu", "threads": 2}]) == "2 threads"
         scopes = "async () => (await navigator.serviceWorker.getRegistrations()).map(({scope}) => scope)"
         assert page.evaluate(scopes) == [f"{address}try_it"]
+        policy = "async (path) => (await fetch(path)).headers.get('Cross-Origin-Embedder-Policy')"
+        assert page.evaluate(policy, "try_it.html") == "require-corp"
+        assert page.evaluate(policy, "notation.html") is None  # what is not its own goes by untouched
         page.goto(f"{address}notation.html")
         assert page.evaluate("[crossOriginIsolated, navigator.serviceWorker.controller]") == [False, None]
         assert visit.wrong == []
