@@ -7,7 +7,7 @@ from data_scripts.site import book
 
 pytestmark = pytest.mark.site
 
-PAGES = [*sorted(book.pages()), "genindex", "py-modindex", "search"]
+PAGES = sorted(book.pages())
 # Formulas, tables and code: `[what, room that is missing, whether an edge shows it, whether keys reach it]`.
 BOXES = """async () => {
   await window.MathJax?.startup?.promise;
@@ -22,14 +22,14 @@ BOXES = """async () => {
 def test_no_page_scrolls_sideways(browser, site, width):
     wide = []
     with Visit(browser, site, width) as visit:
-        for name in PAGES:
+        for name in sorted(book.site_pages() | book.EXTRA_PAGES):
             page = visit.open(f"{name}.html")
             if (found := page.evaluate("document.documentElement.scrollWidth")) > width:
                 wide.append(f"{name}: {found}")
     assert wide == []
 
 
-@pytest.mark.parametrize("name", [name for name in PAGES if name in book.pages()])
+@pytest.mark.parametrize("name", PAGES)
 def test_what_goes_on_shows_it_and_is_reached_by_keys(browser, site, name):
     for width in (390, 1280):
         with Visit(browser, site, width) as visit:
@@ -91,3 +91,11 @@ def test_a_card_says_what_its_number_is_and_names_no_column_without_words(browse
         assert page.locator("table.wordy tbody :is(td, th):visible").evaluate_all(
             "all => all.filter((cell) => !cell.textContent.trim()).length"
         ) == 0  # fmt: skip
+
+
+def test_the_index_takes_the_width_of_a_phone(browser, site):
+    with Visit(browser, site, 390) as visit:
+        page = visit.open("genindex.html")
+        widths = page.locator("article .indextable td").evaluate_all("all => all.map((e) => e.clientWidth)")
+        assert widths
+        assert min(widths) > 280

@@ -57,7 +57,7 @@ def test_page_is_whole_everywhere(browser, site, name):
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", sorted(book.site_pages() | book.EXTRA_PAGES))
 def test_page_is_accessible(browser, site, name):
     serious = []
     for mode in MODES:
