@@ -56,6 +56,8 @@ def test_after_hundreds_of_drops_the_rate_is_zero_and_no_error():
         ("theta", 0, "theta must be a number > 0, got 0"),
         ("ema", 2, "ema must be a number in [0, 1], got 2"),
         ("batch_size", 0, "batch_size must be a whole number in ["),
+        ("learning_rate", 0, "learning_rate must be a number in (0, 1e+09], got 0"),
+        ("loss", "l3", "loss must be one of l2, l1, got 'l3'"),
     ],
 )
 def test_the_message_says_what_was_wanted(name, value, says):

@@ -463,3 +463,27 @@ def test_a_network_of_0_to_1_fills_the_range(rgb):
     assert (reconstruct(rgb[..., 0].copy(), 2, white, "rgb").output == 255).all()
     grey = np.full((20, 20), 55, np.uint8)
     assert psnr_real(grey, 2.5, white) == pytest.approx(20 * np.log10(255 / 200), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "down", "up"),
+    [
+        ("bicubic-0.75-up", {}, {"kernel": "bicubic-0.75"}),
+        ("no-antialias", {"kernel": "bicubic-0.75", "antialias": False}, {"kernel": "bicubic-0.75"}),
+    ],
+)
+def test_a_protocol_s_kernels_are_used_on_their_way(colourful, name, down, up):
+    y = rgb_to_ycbcr(colourful[:60, :60].astype(np.float64), data_range=255)[..., 0]
+    wanted = imresize(imresize(y, 1 / 3, **down), 3, **up)
+    np.testing.assert_allclose(reconstruct(colourful[:60, :60], 3, None, name).output, wanted, atol=1e-9)
+
+
+def test_an_unknown_protocol_is_answered_with_those_that_there_are():
+    with pytest.raises(InputError) as caught:
+        get_protocol("nothing")
+    assert str(caught.value) == f"no protocol named 'nothing'; there are {', '.join(PROTOCOLS)}"
+
+
+def test_without_a_network_the_picture_is_returned_in_double_precision():
+    picture = np.zeros((3, 4), np.float32)
+    assert predict_luma(None, picture, data_range=255).dtype == np.float64

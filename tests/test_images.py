@@ -289,3 +289,28 @@ def test_a_pipe_is_read_whole_and_no_further(tmp_path, monkeypatch):
     with pytest.raises(ImageError, match=r"pipe: sends more than 5 bytes; wanted a file"):
         read_pipe(path)
     thread.join()
+
+
+def test_pipes_at_their_bounds(tmp_path, monkeypatch):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    monkeypatch.setattr(images, "MAX_PIPE", 3)
+    for content in (b"1", b"123"):
+        thread = threading.Thread(target=path.write_bytes, args=(content,))
+        thread.start()
+        assert read_pipe(path) == content
+        thread.join()
+    with pytest.raises(ImageError, match=r"^/dev/null: is a device, wanted an image file or a pipe$"):
+        read_pipe("/dev/null")
+    (tmp_path / "empty").touch()
+    with pytest.raises(ImageError, match=r"empty: is empty, wanted an image file$"):
+        read_pipe(tmp_path / "empty")
+    (tmp_path / "one").write_bytes(b"1")
+    assert read_pipe(tmp_path / "one") is None
+
+
+@pytest.mark.parametrize("mode", ["F", "I", "I;16"])
+def test_a_file_of_more_than_8_bits_is_refused(tmp_path, mode):
+    Image.new(mode, (3, 2)).save(tmp_path / "a.tif")
+    with pytest.raises(ImageError, match=f"mode {mode} is not 8-bit, wanted an 8-bit image$"):
+        read_image(tmp_path / "a.tif")

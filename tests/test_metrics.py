@@ -166,3 +166,12 @@ def test_power_spectrum_at_its_bounds_and_of_any_type():
     frequency, power = power_spectrum(image, 1)
     assert frequency.tolist() == [0, 0.5]
     assert (power > 0).all()
+
+
+def test_both_images_say_what_white_is():
+    whole, real = np.zeros((12, 12), np.uint8), np.zeros((12, 12))
+    for pair in ((whole, real), (real, whole)):
+        with pytest.raises(InputError, match="data_range"):
+            psnr(*pair)
+    with pytest.raises(InputError, match=r"^images must not hold NaN or infinity$"):
+        psnr(np.full((3, 3), np.nan), np.zeros((3, 3)), data_range=1)

@@ -188,3 +188,9 @@ def test_one_channel_is_a_width():
     assert VDSR(2, 1)(torch.zeros(1, 1, 4, 4)).shape == (1, 1, 4, 4)
     with pytest.raises(InputError, match="width"):
         VDSR(2, 0)
+
+
+def test_an_srcnn_pads_as_it_is_told():
+    assert SRCNN(widths=(1, 1))(torch.zeros(1, 1, 9, 9)).shape == (1, 1, 9, 9)
+    for padding, mode in (("same", "zeros"), ("replicate", "replicate")):
+        assert {conv.padding_mode for conv in SRCNN(padding=padding).convs} == {mode}

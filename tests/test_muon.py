@@ -92,3 +92,19 @@ def test_a_stack_of_matrices_is_made_orthogonal_one_by_one():
     )
     for tall in (stack, stack.mT):
         assert torch.allclose(orthogonalize(tall), torch.stack([orthogonalize(matrix) for matrix in tall]), atol=1e-5)
+
+
+def test_a_tall_kernel_s_step_is_longer_by_the_root_of_its_shape():
+    kernel = nn.Parameter(torch.zeros(16, 1, 2, 2))
+    kernel.grad = torch.randn(16, 1, 2, 2, generator=torch.Generator().manual_seed(0))
+    optimizer = Muon([kernel], [], lr=1.0, momentum=0.5)
+    optimizer.step()
+    wanted = -2 * orthogonalize(kernel.grad.reshape(16, 4)).reshape(16, 1, 2, 2)
+    assert torch.allclose(kernel.detach(), wanted, atol=1e-4)
+
+
+def test_adam_s_small_number_is_added():
+    bias = nn.Parameter(torch.zeros(1))
+    bias.grad = torch.full((1,), 1e-8)
+    Muon([], [bias], lr=1.0, adam_ratio=1.0).step()
+    assert bias.item() == pytest.approx(-0.5, rel=1e-3)

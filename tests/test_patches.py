@@ -91,3 +91,8 @@ def test_patches_move_whole_and_their_loss_is_of_the_difference():
 def test_a_stride_of_one_pixel_is_the_densest():
     patches = extract_patches([np.zeros((6, 7), np.uint8)], (2,), size=4, stride=1)
     assert len(patches) == 3 * 3  # 6 x 6 after the crop to whole pairs
+
+
+def test_a_scale_that_gives_no_patch_does_not_end_the_picture():
+    assert len(extract_patches([np.zeros((3, 3), np.uint8)], (4, 2), size=1, stride=1)) == 4  # too small for 4
+    assert len(extract_patches([np.zeros((5, 5), np.uint8)], (4, 5), size=5)) == 1  # 4 x 4 after the crop for 4

@@ -271,3 +271,57 @@ def test_a_pooling_alone_is_measured_and_an_empty_field_is_a_mask():
         assert whole.any()
     nothing = support(layers_of(nn.Conv2d(1, 1, 1, padding=3)), (0, 0), (5, 5)).mask()
     assert (nothing.shape, nothing.dtype) == ((0, 0), np.bool_)
+
+
+def test_what_lies_beside_the_image_is_left_out():
+    corner = support([Layer(3, padding=1)], (0, 0))
+    assert corner.rows.tolist() == [-1, 0, 1]
+    seen = corner.on((1, 1))
+    assert (seen.tolist(), seen.dtype) == ([[True]], np.bool_)
+    assert corner.on((3, 2)).tolist() == [[True, True], [True, True], [False, False]]
+
+
+@pytest.mark.parametrize(
+    ("network", "side"),
+    [
+        (VDSR(3, 2), 9),  # a pixel, a field of 7, a pixel
+        (nn.Conv2d(1, 1, 3, stride=2, padding=1), 5),
+        (nn.Sequential(nn.Conv2d(1, 1, 2, stride=3), nn.Conv2d(1, 1, 2)), 9),  # starts where the first box may
+    ],
+)
+def test_one_pixel_follows_the_field_by_default(network, side):
+    assert measured(network).shape == (side, side)
+
+
+def test_an_image_as_small_as_the_kernel_is_enough():
+    assert support([Layer(3)], (0, 0), (3, 3)).mask().shape == (3, 3)
+    assert support([Layer(1)], (0, 0), (1, 1)).mask().tolist() == [[True]]
+
+
+def test_the_messages_of_chains_and_places():
+    with pytest.raises(InputError, match=r"^the chain has no layers$"):
+        fields([])
+    with pytest.raises(InputError, match=r"^there is no output pixel 9 on an axis of 1 output pixels$"):
+        support([Layer(3), Layer(3)], (9, 0), (5, 5))
+    conv = nn.Conv2d(1, 1, 3, padding=3, padding_mode="replicate")
+    with pytest.raises(InputError, match=r"wanted zeros, or 'replicate' where .* narrower than the kernel$"):
+        layers_of(conv)
+    assert [layer.name for layer in layers_of(nn.Sequential(nn.MaxPool2d(2), nn.AvgPool2d(2)))] == ["0", "1"]
+
+
+def test_what_closes_or_turns_paths_is_measured_as_open():
+    norm = nn.BatchNorm2d(1)
+    nn.init.constant_(norm.weight, -1)
+    network = nn.Sequential(nn.Conv2d(1, 1, 3), norm, nn.ReLU(), nn.Conv2d(1, 1, 3))
+    assert measured(network, (1, 1), (9, 9)).sum() == 25
+
+
+def test_a_chain_of_330_layers_is_within_the_range_of_float64():
+    chain = nn.Sequential(*[nn.Conv2d(1, 1, 3) for _ in range(330)])
+    assert measured(chain, (0, 0), (661, 661)).all()
+
+
+def test_the_effective_field_leaves_the_network_as_it_was():
+    network = VDSR(2, 3)
+    effective(network, torch.rand(1, 1, 7, 7))
+    assert {p.dtype for p in network.parameters()} == {torch.float32}

@@ -330,3 +330,23 @@ def test_sizes_below_one_are_refused():
 def test_rows_axis():
     assert rows_axis(np.zeros((3, 4, 3))) == 0
     assert rows_axis(torch.zeros(5, 2, 3, 4)) == 2
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
+def test_the_type_stays(dtype):
+    image = np.arange(30).reshape(5, 6).astype(dtype)
+    assert imresize(image, 2).dtype == image.dtype
+    if dtype != "uint16":
+        tensor = torch.from_numpy(image)
+        assert imresize(tensor, 2).dtype == tensor.dtype
+
+
+def test_the_message_says_which_shape_was_wanted():
+    with pytest.raises(InputError, match=r"^image must be a torch tensor \(\.\.\., H, W\), got shape \(3,\)$"):
+        imresize(torch.zeros(3), 2)
+    with pytest.raises(InputError, match=r"^image must be a numpy array \(H, W\) or \(H, W, C\), got shape \(3,\)$"):
+        imresize(np.zeros(3), 2)
+
+
+def test_rounding_is_forgiven_in_proportion_to_the_length():
+    assert output_size(2690, 2.2) == 5918  # 2690 * 2.2 is 5918.000000000001 in double precision

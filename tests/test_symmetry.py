@@ -59,3 +59,12 @@ def test_there_are_eight_symmetries(symmetry):
     for function in (orient, orient_back):
         with pytest.raises(InputError, match=r"\[0, 8\)"):
             function(torch.zeros(1, 1, 2, 2), symmetry)
+
+
+def test_planes_are_turned_on_their_last_two_axes():
+    plane = torch.arange(6.0).reshape(2, 3)
+    for symmetry in range(8):
+        for image in (plane, plane[None], plane[None, None], plane[None, None, None]):
+            turned = orient(image, symmetry)
+            assert torch.equal(turned.reshape(turned.shape[-2:]), orient(plane, symmetry))
+            assert torch.equal(orient_back(turned, symmetry), image)

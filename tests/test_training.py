@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import nn
 from tqdm.auto import tqdm
 
@@ -450,14 +451,17 @@ def test_batches_must_divide_among_processes(patches):
         train(small_net(), patches, replace(SGD, batch_size=3), fabric=TwoProcesses())
 
 
-def test_validation_is_at_each_epoch_s_end_and_at_the_run_s(patches):
-    # 4 of 10 patches a step: epochs end within steps 3, 5, 8, 10, and the run with step 11.
-    few = Patches(*(t[:10] for t in (patches.interpolated, patches.high_res, patches.scale)))
-    config = replace(SGD, steps=11, log_every=100)
-    state = train(small_net(), few, config, [Validator(lambda model: {"psnr_x2": 30.0})])
+@pytest.mark.parametrize(
+    ("every", "steps"), [(1, (3, 6, 9, 11, 12)), (2, (6, 11, 12)), (0.5, (2, 3, 5, 6, 7, 9, 10, 11, 12))]
+)
+def test_validation_is_when_so_many_epochs_end_and_when_the_run_does(patches, every, steps):
+    # 4 of 11 patches a step: epochs end within steps 3, 6, 9, 11, and the run with step 12.
+    few = Patches(*(t[:11] for t in (patches.interpolated, patches.high_res, patches.scale)))
+    config = replace(SGD, steps=12, log_every=100)
+    state = train(small_net(), few, config, [Validator(lambda model: {"psnr_x2": 30.0}, every)])
     scored = [entry for entry in state.history if "psnr_x2" in entry]
     assert scored == [
-        {"step": step, "epoch": round(step * 0.4, 4), "psnr_x2": 30.0} for step in (3, 5, 8, 10, 11)
+        {"step": step, "epoch": round(step * 4 / 11, 4), "psnr_x2": 30.0} for step in steps
     ]  # fmt: skip
 
 
@@ -474,6 +478,60 @@ def test_a_checkpoint_before_the_first_step_and_one_of_another_precision(patches
     load_checkpoint(path, other)
     assert torch.equal(weights(other.model), weights(begun.model))
     assert (other.step, other.stretches) == (0, begun.stretches)
+
+
+def test_before_their_cooldowns_a_short_and_a_long_run_are_one(patches, tmp_path):
+    path = tmp_path / "run.safetensors"
+
+    def state_at(config, step):
+        model = small_net()
+        optimizer = make_optimizer(model, config)
+        return TrainingState(model, config, optimizer, config.steps, len(patches), step=step)
+
+    short = replace(MUON, steps=10, cooldown_steps=4)
+    for wanted, step, there, here in (
+        (True, 6, short, replace(short, steps=20, cooldown_steps=10, epochs=7, precision="bf16")),
+        (False, 7, short, replace(short, steps=20, cooldown_steps=10)),
+        (True, 6, replace(short, steps=20), short),
+        (False, 8, replace(short, steps=20), short),
+    ):
+        save_checkpoint(state_at(there, step), path)
+        if wanted:
+            state = state_at(here, 0)
+            load_checkpoint(path, state)
+            assert state.step == step
+        else:
+            with pytest.raises(TrainingError, match="belongs to a run with steps="):
+                load_checkpoint(path, state_at(here, 0))
+
+
+def test_a_checkpoint_of_the_first_edition_is_read(patches, tmp_path):
+    path = tmp_path / "run.safetensors"
+    model = small_net()
+    state = TrainingState(model, SGD, make_optimizer(model, SGD), 12, len(patches), step=3)
+    save_checkpoint(state, path)
+    with safe_open(path, "pt") as file:
+        header = json.loads(file.metadata()["run"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    del header["config"]["cooldown_steps"], header["stretches"]
+    save_file(tensors, path, metadata={"run": json.dumps(header)})
+    load_checkpoint(path, state)
+    assert (state.step, state.stretches) == (3, [])
+    other = VDSR(3, 5)
+    with pytest.raises(TrainingError, match=r"does not fit the network: Error.* in loading state_dict for VDSR: "):
+        load_checkpoint(path, TrainingState(other, SGD, make_optimizer(other, SGD), 12, len(patches)))
+
+
+def test_no_checkpoint_is_written_before_it_is_time(patches, tmp_path):
+    path = tmp_path / "run.safetensors"
+    there = []
+    train(
+        small_net(),
+        patches,
+        replace(SGD, steps=2),
+        [Checkpointer(path, 1e6), lambda state: there.append(path.exists())],
+    )
+    assert there == [False, True]
 
 
 def test_a_stretch_says_from_where_to_where(patches, tmp_path):

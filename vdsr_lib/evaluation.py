@@ -111,7 +111,7 @@ def predict_luma(network: Network | None, interpolated: np.ndarray, *, data_rang
     interpolated = as_array(interpolated)
     top = data_range_of(interpolated, data_range=data_range)
     if network is None:
-        return interpolated.astype(np.float64, copy=False)
+        return np.asarray(interpolated, np.float64)
     parameter = next(network.parameters(), None) if isinstance(network, nn.Module) else None
     if isinstance(network, nn.Module):
         # The layout, not the values: twice as fast on a CPU, and a tile then equals its part of the whole, bit for bit.

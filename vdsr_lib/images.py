@@ -82,8 +82,7 @@ def to_8_bit_scale(image: np.ndarray, data_range: float | None = None) -> np.nda
     """An image of any range as float64 on the 8-bit scale, unrounded. Errors: see `data_range_of`."""
     image = as_array(image)
     top = data_range_of(image, data_range=data_range)
-    image = image.astype(np.float64, copy=False)
-    return image if top == 255 else image * (255 / top)
+    return np.asarray(image, np.float64) * (255 / top)
 
 
 def to_uint8(x: np.ndarray, *, data_range: float | None = None) -> np.ndarray:

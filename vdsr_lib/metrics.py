@@ -111,7 +111,7 @@ def _pair(image: np.ndarray, reference: np.ndarray, data_range: float | None) ->
     if image.size == 0:
         raise InputError(f"images must not be empty, got shape {image.shape}")
     peak = data_range_of(image, reference, data_range=data_range)
-    image, reference = image.astype(np.float64, copy=False), reference.astype(np.float64, copy=False)
+    image, reference = np.asarray(image, np.float64), np.asarray(reference, np.float64)
     if not (np.isfinite(image).all() and np.isfinite(reference).all()):
         raise InputError("images must not hold NaN or infinity")
     return image, reference, peak
