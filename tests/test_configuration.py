@@ -69,3 +69,10 @@ def test_the_message_says_what_was_wanted(name, value, says):
 def test_a_cosine_over_epochs_ends_at_zero_with_them():
     config = TrainingConfig(schedule="cosine", epochs=4, batch_size=5, warmup_steps=2, learning_rate=1.0)
     assert [config.rate(step, 10) for step in (0, 1, 2, 5, 8)] == pytest.approx([0.5, 1, 1, 0.5, 0])
+
+
+def test_schedules_at_their_ends():
+    short = TrainingConfig(schedule="cosine", steps=3, warmup_steps=2, learning_rate=1.0)
+    assert [short.rate(step, 10) for step in (2, 3)] == pytest.approx([1, 0])
+    cooldown = TrainingConfig(schedule="cooldown", epochs=4, batch_size=5, cooldown_steps=4, learning_rate=1.0)
+    assert [cooldown.rate(step, 10) for step in (3, 4, 6, 8)] == pytest.approx([1, 1, 0.5, 0])

@@ -10,6 +10,8 @@ import textwrap
 import threading
 import time
 from dataclasses import replace
+from itertools import count
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -34,6 +36,7 @@ from vdsr_lib.training import (
     crop_like,
     default_fabric,
     load_checkpoint,
+    loop,
     make_optimizer,
     residual_loss,
     save_checkpoint,
@@ -217,6 +220,7 @@ def test_without_clipping_a_rate_of_0_1_diverges(patches):
     torch.manual_seed(0)
     with pytest.raises(DivergedError, match=r"diverged at step \d+: loss .* learning rate 0\.1") as caught:
         train(VDSR(10, 64), patches, replace(SGD, clip="none", steps=40))
+    assert caught.value.stretches[0]["to_step"] == caught.value.history[-1]["step"]
     assert caught.value.history[-1]["step"] <= 40
     assert not np.isfinite(caught.value.history[-1]["loss"])
 
@@ -532,6 +536,54 @@ def test_no_checkpoint_is_written_before_it_is_time(patches, tmp_path):
         [Checkpointer(path, 1e6), lambda state: there.append(path.exists())],
     )
     assert there == [False, True]
+
+
+def test_what_is_logged_when_and_how_fast_it_was(patches, monkeypatch):
+    clock = count(100)  # each look at it takes a second
+    monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=lambda: float(next(clock))))
+    state = train(small_net(), patches, replace(SGD, steps=7, log_every=3))
+    assert [entry["step"] for entry in state.history] == [1, 3, 6, 7]
+    epochs = [round(step * 4 / len(patches), 4) for step in (1, 3, 6, 7)]
+    assert [entry["epoch"] for entry in state.history] == epochs
+    assert len({round(epoch, 3) for epoch in epochs}) == 4
+    assert state.seconds == 7  # a second a step
+    # Two looks a step, one more where it is logged: 3, 5, 7 and 3 seconds since the last.
+    speeds = [entry["samples_per_second"] for entry in state.history]
+    assert speeds == pytest.approx([4 / 3, 2 * 4 / 5, 3 * 4 / 7, 4 / 3])
+
+
+def test_one_patch_is_enough_and_none_is_refused(patches):
+    one, none = (Patches(*(t[:k] for t in (patches.interpolated, patches.high_res, patches.scale))) for k in (1, 0))
+    assert train(small_net(), one, replace(SGD, steps=1, batch_size=1)).step == 1
+    with pytest.raises(TrainingError, match=r"^no patches to train on$"):
+        train(small_net(), none, SGD)
+
+
+@pytest.mark.parametrize("shape", [(9, 7), (2, 9, 7), (1, 1, 1, 9, 7)])
+def test_the_middle_is_cut_from_any_stack(shape):
+    image = torch.arange(float(np.prod(shape))).reshape(shape)
+    assert torch.equal(crop_like(image, torch.zeros(5, 3)), image[..., 2:-2, 2:-2])
+    for rows, columns in ((8, 7), (9, 6), (11, 7), (9, 9), (11, 9)):
+        with pytest.raises(InputError, match="cannot centre"):
+            crop_like(image, torch.zeros(rows, columns))
+
+
+@pytest.mark.parametrize(("optimizer", "moment"), [("sgd", "momentum"), ("adam", "betas")])
+def test_an_optimizer_is_made_as_the_configuration_says(optimizer, moment):
+    model = VDSR(4, 2)
+    config = replace(SGD, optimizer=optimizer, learning_rate=0.3, momentum=0.7, weight_decay=0.01)
+    for factor in (1.0, 2.0, 0.1):
+        made = make_optimizer(model, replace(config, last_layer_factor=factor))
+        assert {group["lr"] for group in made.param_groups} == {0.3}
+        assert {group["weight_decay"] for group in made.param_groups} == {0.01}
+        assert {group[moment] for group in made.param_groups} == {0.7 if moment == "momentum" else (0.7, 0.999)}
+        assert [group["factor"] for group in made.param_groups] == ([1.0] if factor == 1 else [1.0, factor])
+        last = [p for group in made.param_groups if group["factor"] != 1 for p in group["params"]]
+        assert [id(p) for p in last] == ([] if factor == 1 else [id(p) for p in model.convs[-1].parameters()])
+    with pytest.raises(InputError, match=r"^last_layer_factor is for SGD and Adam; Muon gives the last layer to Adam$"):
+        make_optimizer(model, replace(MUON, last_layer_factor=0.1))
+    hidden, others = make_optimizer(model, MUON).param_groups
+    assert (len(hidden["params"]), len(others["params"])) == (2, 6)  # two kernels of 2 x 2 channels
 
 
 def test_a_stretch_says_from_where_to_where(patches, tmp_path):
