@@ -16,7 +16,7 @@ def slip_costs(costs: Mapping[str, Mapping[str, float]], unit: str = "dB") -> Bo
     """What each departure from a protocol adds to the score or takes from it.
 
     Args:
-        costs: `costs[group][slip]`, such as `costs["×2"]["RGB in place of Y"] = -1.9`; the groups share their slips.
+        costs: `costs[group][slip]`, such as `costs["×2"]["RGB instead of Y"] = -1.9`; the groups share their slips.
         unit: of the numbers.
 
     Chapter: 1.
