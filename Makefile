@@ -58,7 +58,7 @@ test-lowest: $(LOWEST)/.installed ## what `make test` runs, on the oldest releas
 mutants: $(VENV)/.installed ## one small fault at a time, in the core by mutmut and elsewhere from a list, and whether a test sees it
 	$(PIP) 'mutmut>=3.8'
 	VDSR_DATA=$(CURDIR)/_build/no-data OMP_NUM_THREADS=1 $(BIN)/python -m mutmut run --max-children $(JOBS)
-	$(BIN)/python -m mutmut results
+	$(BIN)/python tests/mutants.py
 	$(BIN)/python tests/planted_faults.py
 
 test-full: $(VENV)/.installed ## run the notebooks with the paper's own settings, and compare what they claim
