@@ -350,3 +350,13 @@ def test_the_message_says_which_shape_was_wanted():
 
 def test_rounding_is_forgiven_in_proportion_to_the_length():
     assert output_size(2690, 2.2) == 5918  # 2690 * 2.2 is 5918.000000000001 in double precision
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_an_edge_between_black_and_white_overshoots_into_neither(dtype):
+    edge = np.repeat([[0] * 6 + [np.iinfo(dtype).max] * 6], 12, axis=0).astype(dtype)
+    for image in (edge, edge.T):
+        large = imresize(image, 2).astype(int)
+        assert (large.min(), large.max()) == (0, np.iinfo(dtype).max)
+        assert (np.diff(large, axis=0) >= 0).all()
+        assert (np.diff(large, axis=1) >= 0).all()
