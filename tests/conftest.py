@@ -30,8 +30,8 @@ settings.register_profile("mutants", settings.get_profile("vdsr"), phases=(Phase
 settings.load_profile("vdsr")
 
 # A process that is forked when torch has threads waits for them for ever: mutmut forks, and asks for one.
-FEW = 1 if os.environ.get("PYTEST_XDIST_WORKER") else int(os.environ.get("OMP_NUM_THREADS", 2))
-torch.set_num_threads(min(FEW, os.cpu_count() or 1))
+ONE = "PYTEST_XDIST_WORKER" in os.environ or os.environ.get("OMP_NUM_THREADS") == "1"
+torch.set_num_threads(1 if ONE else min(2, os.cpu_count() or 1))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

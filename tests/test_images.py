@@ -277,7 +277,7 @@ def test_a_pipe_is_read_whole_and_no_further(tmp_path, monkeypatch):
     os.mkfifo(path)
 
     def send(content):
-        thread = threading.Thread(target=path.write_bytes, args=(content,))
+        thread = threading.Thread(target=path.write_bytes, args=(content,), daemon=True)
         thread.start()
         return thread
 
@@ -296,7 +296,7 @@ def test_pipes_at_their_bounds(tmp_path, monkeypatch):
     os.mkfifo(path)
     monkeypatch.setattr(images, "MAX_PIPE", 3)
     for content in (b"1", b"123"):
-        thread = threading.Thread(target=path.write_bytes, args=(content,))
+        thread = threading.Thread(target=path.write_bytes, args=(content,), daemon=True)
         thread.start()
         assert read_pipe(path) == content
         thread.join()
