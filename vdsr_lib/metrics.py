@@ -89,18 +89,22 @@ def power_spectrum(image: np.ndarray, bins: int = 50) -> tuple[np.ndarray, np.nd
         bins: number of steps from 0 to ½ cycle a pixel, the finest stripes that pixels can hold.
 
     Returns: `(frequency, power)`, each `(bins + 1,)` float64; frequency in cycles per pixel.
-    Errors: `InputError` for another shape, or fewer than `2 * bins` pixels on a side: a step could stay empty.
+    Errors: `InputError` for another shape, or so few pixels that no frequency falls into one of the steps; two pixels
+        per step on each side are always enough.
     Chapter: 1.
     """
     image = np.asarray(image, dtype=np.float64)
-    if image.ndim != 2 or bins < 1 or min(image.shape) < 2 * bins:
-        raise InputError(f"wanted (H, W) with both sides >= {2 * bins}, got shape {image.shape}")
+    if image.ndim != 2 or bins < 1 or 0 in image.shape:
+        raise InputError(f"wanted (H, W) and at least one step, got shape {image.shape} and {bins} steps")
     window = np.outer(*(np.hanning(n) for n in image.shape))
     power = np.abs(np.fft.fft2((image - image.mean()) * window)) ** 2
     rows, columns = (np.fft.fftfreq(n) for n in image.shape)
     index = np.rint(np.hypot(rows[:, None], columns) * 2 * bins).astype(np.int64)
     inside = index <= bins  # the corners of the plane hold diagonal stripes only
-    return np.arange(bins + 1) / (2 * bins), np.bincount(index[inside], power[inside]) / np.bincount(index[inside])
+    count = np.bincount(index[inside], minlength=bins + 1)
+    if 0 in count:
+        raise InputError(f"wanted fewer steps than {bins}: for shape {image.shape} one of them holds no frequency")
+    return np.arange(bins + 1) / (2 * bins), np.bincount(index[inside], power[inside]) / count
 
 
 def _pair(image: np.ndarray, reference: np.ndarray, data_range: float | None) -> tuple[np.ndarray, np.ndarray, float]:
