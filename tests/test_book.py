@@ -89,9 +89,15 @@ def test_the_page_says_how_it_was_made_and_nothing_of_papermill(workshop):
         (["assert 1 + 1 == 3, 'sums are off'"], 'PROFILE = "quick"', r"(?s)failed.*AssertionError: sums are off"),
         (["1"], "N = 3", "no cell tagged .parameters. that sets PROFILE"),
         (["import warnings; warnings.warn('look out')"], 'PROFILE = "quick"', "(?s)cell 2, wrote to stderr.*look out"),
+        (
+            ["import numpy as np; np.float64(0.5)"],
+            'PROFILE = "quick"',
+            r"cell 2, ends with a value.*np\.float64\(0\.5\)",
+        ),
+        (["object()"], 'PROFILE = "quick"', "cell 2, ends with a value.*<object at"),
         (["import ipywidgets; ipywidgets.IntSlider()"], 'PROFILE = "quick"', "ipywidget.*dead"),
     ],
-    ids=["failing", "no profile", "warning", "widget"],
+    ids=["failing", "no profile", "warning", "NumPy's repr", "an object's repr", "widget"],
 )
 def test_what_would_spoil_a_page_is_refused_and_not_kept(workshop, cells, parameters, message):
     path = workshop("01_a", *cells, parameters=parameters)

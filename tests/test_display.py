@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from vdsr_lib.book import figures
-from vdsr_lib.book.display import MAX_FRAMES, Frames, Gallery, Panel, Table, data_uri, make_choices, png_bytes
+from vdsr_lib.book.display import MAX_FRAMES, Frames, Gallery, Panel, Table, data_uri, make_choices, png_bytes, signed
 from vdsr_lib.errors import InputError
 
 
@@ -128,6 +128,16 @@ def test_table_writes_numbers_and_words():
     texts = [t for t in page.texts if t.strip()]
     assert texts == ["set", "dB", "n", "Set5 <x>", "−1.23", "5", "B100", "2.00", "none"]
     assert [th.get("scope") for th in page.all("th")] == ["col", "col", "col", "row", "row"]
+
+
+@pytest.mark.parametrize(
+    ("change", "form", "words"),
+    [(0.124, "+.2f", "+0.12"), (-0.5, "+.2f", "−0.50"), (-0.004, "+.2f", "0.00"), (0.004, "+.2f", "0.00"),
+     (-0.004, "+.3f", "−0.004"), (-3.0, ".0f", "−3"), (float("-inf"), "+.2f", "−inf"), (-10.0, "+.0f", "−10")],
+)  # fmt: skip
+def test_a_change_has_a_sign_unless_nothing_is_left_of_it(change, form, words):
+    assert signed(change, form) == words
+    assert f">{words}</td>" in Table(["name", "change"], [["x", change]], form=form)._repr_html_()
 
 
 def test_table_refuses_a_ragged_row():

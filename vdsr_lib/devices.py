@@ -72,7 +72,8 @@ def machine() -> str:
     capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     name = str(capabilities.get("cpu_name") or platform.processor())
     simd = torch.backends.cpu.get_cpu_capability()
-    return f"{name} ({simd}), {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"{name} ({simd}), {threads} thread{'s' * (threads != 1)}"
 
 
 def choose_device(name: str = "auto") -> torch.device:

@@ -189,7 +189,7 @@ def _papermill(notebook: Path, output: Path, profile: str, jobs: int, limit: flo
 
 
 def _check_page(name: str, page: NotebookNode) -> None:
-    """A page holds no warnings, and no widget that would be dead without a kernel."""
+    """A page holds no warnings, no widget that would be dead without a kernel, and no stray repr."""
     for number, cell in enumerate(page.cells):
         for output in cell.get("outputs", []):
             if output.output_type == "stream" and output.name == "stderr":
@@ -200,6 +200,13 @@ def _check_page(name: str, page: NotebookNode) -> None:
                 raise NotebookError(
                     f"{name}, cell {number}, shows an ipywidget, which is dead on a page without a kernel: "
                     "use vdsr_lib.book.interactive.explore"
+                )
+            shown = output.get("data", {})
+            if list(shown) == ["text/plain"] and re.match(r"<|np\.\w+\(", shown["text/plain"]):
+                stray = shown["text/plain"][:60]
+                raise NotebookError(
+                    f"{name}, cell {number}, ends with a value that no reader wants to see, {stray}: "
+                    "close the line with a semicolon, or show a plain number"
                 )
 
 

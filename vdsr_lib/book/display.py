@@ -140,6 +140,17 @@ def power_of_ten(text: str) -> str:
     return f"10{high}" if mantissa == "1" else f"{mantissa}·10{high}"
 
 
+def signed(change: float, form: str = "+.2f") -> str:
+    """A change with its sign, `"+0.12"` or `"−0.50"`, and `"0.00"` without one where nothing is left after rounding.
+
+    Args:
+        change: any number.
+        form: how it is written; with `+`, so that a gain shows as one.
+    """
+    text = format(change, form)
+    return text.lstrip("+-") if "0" in text and not re.search("[1-9]", text) else text.replace("-", "−")
+
+
 def _kept_together(name: str) -> str:
     """A name whose values, `γ = 0.1` or `Set5 ×2`, no line break parts."""
     return name.replace(" = ", "\u00a0=\u00a0").replace(" ×", "\u00a0×")
@@ -166,7 +177,7 @@ class Table:
 
     def _text(self, cell: Any) -> str:
         number = isinstance(cell, (float, np.floating))
-        text = format(cell, self.form).replace("-", "−") if number else str(cell)
+        text = signed(cell, self.form) if number else str(cell)
         return html.escape(re.sub(r"\b\d[\d.]*e[+−-]\d+\b", lambda m: power_of_ten(m[0].replace("−", "-")), text))
 
     def _repr_html_(self) -> str:
