@@ -4,11 +4,17 @@ import pytest
 
 from data_scripts.run import ledger
 from data_scripts.site import readme
+from vdsr_lib import pretrained
 from vdsr_lib.errors import DataError
 
 
 def test_the_table_of_results_equals_the_ledger():
     assert readme.stored_table() == ledger.results_table(ledger.build()), "run `python -m data_scripts.readme`"
+
+
+def test_the_network_that_ships_is_the_one_that_is_named():
+    for path in (readme.README, readme.README.parent / "book" / "networks.md"):
+        assert f"`{pretrained.DEFAULT}`" in path.read_text(encoding="utf-8"), path
 
 
 def test_a_table_is_put_in_its_place_alone(tmp_path):

@@ -3,11 +3,12 @@
 One record for each method, `context-METHOD.json`; chapter 2 shows them. At some steep places of a picture the network
 gets a window only, of growing side, and restores the pixel in its middle. Around the window stand zeros, or the window
 mirrored: the first also shocks a network that has never seen such an edge, the second only takes context away.
-On two cores a method takes some minutes.
+On two cores a method takes some minutes; what is there already, by the same weights, is not measured again.
 """
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +30,7 @@ METHODS = ("authors", pretrained.DEFAULT)
 PICTURES = {"cat": ("embedded", "chelsea"), "butterfly": ("Set5", "butterfly")}
 WIDTHS = (1, 3, 5, 7, 9, 13, 17, 25, 41)
 SURROUNDINGS = ("mirrored", "zeros")
-SCALE, SPOTS, DRAWS = 3, 800, 400
+SCALE, SPOTS, DRAWS, TOGETHER = 3, 800, 400, 50
 
 
 def steep_places(interpolated: np.ndarray, margin: int = 20, spots: int = SPOTS) -> np.ndarray:
@@ -55,6 +56,9 @@ def restored(
 
     Returns: `(N,)` on the 8-bit scale.
     """
+    if len(spots) > TOGETHER:  # all at once fill gigabytes, and take longer
+        parts = np.array_split(spots, -(-len(spots) // TOGETHER))
+        return np.concatenate([restored(network, interpolated, part, width, surroundings) for part in parts])
     half = width // 2
     cut = np.stack([interpolated[r - half : r + half + 1, c - half : c + half + 1] for r, c in spots]) / 255
     if surroundings == "zeros":
@@ -96,10 +100,17 @@ def compared(bicubic: np.ndarray, whole: np.ndarray, window: np.ndarray) -> dict
 def record(method: str, folder: Path = ASSETS / "runs", *, widths: Sequence[int] = WIDTHS) -> runs.RunRecord:
     """Measure one method, and store the record: its curve has one entry per picture, surroundings and window.
 
+    A record that is there by the same weights and windows is returned as it is.
+
     Errors: `WeightsError` or `DataError` when weights or pictures cannot be had.
     """
     network = pretrained.load(method).eval()
     assert isinstance(network, VDSR)
+    path = folder / f"context-{method}.json"
+    weights = hashlib.sha256(pretrained.locate(method).read_bytes()).hexdigest()
+    config = {"weights_sha256": weights, "widths": list(widths)}
+    if path.exists() and (before := runs.read_run(path)).config == config:
+        return before
     start = time.perf_counter()
     curve = []
     for picture, (set_name, name) in PICTURES.items():
@@ -117,17 +128,18 @@ def record(method: str, folder: Path = ASSETS / "runs", *, widths: Sequence[int]
                 curve.append({"picture": picture, "surroundings": surroundings, "width": width, **entry})
                 print(method, curve[-1], flush=True)
     result = new_record(
-        f"context-{method}",
+        path.stem,
         "done",
         f"python -m data_scripts.context --methods {method}",
         network=network,
         protocol="float",
+        config=config,
         curve=curve,
         seconds=round(time.perf_counter() - start, 2),
         notes=f"Gain over bicubic (dB) at {SPOTS} of the steepest places, x{SCALE}, by side of the window.",
     )
     folder.mkdir(parents=True, exist_ok=True)
-    runs.write_run(result, folder / f"{result.name}.json")
+    runs.write_run(result, path)
     return result
 
 
