@@ -1,6 +1,7 @@
 """The experiments against what the paper says, typed here from its text and derived from no code of ours."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -94,6 +95,19 @@ def test_only_what_is_named_so_is_augmented_or_of_another_seed():
             seed = re.search(r"-seed(\d)", name)
             assert experiment.config.seed == (int(seed[1]) if seed else 0), name
             assert (experiment.he_start, experiment.silent_start, experiment.held_out) == (False, False, 0), name
+
+
+@pytest.mark.parametrize(
+    ("name", "kernels", "widths", "he_start"),
+    [("srcnn-9115", [9, 1, 1, 5], [64, 32, 16], False), ("srcnn-9115-he", [9, 1, 1, 5], [64, 32, 16], True),
+     ("srcnn-915-he", [9, 1, 5], [64, 32], True)],
+)  # fmt: skip
+def test_a_deeper_srcnn_differs_in_its_layers_and_its_start_alone(name, kernels, widths, he_start):
+    experiment, base = EXPERIMENTS[name], EXPERIMENTS["srcnn-915"]
+    assert dict(experiment.model) == {**base.model, "kernels": kernels, "widths": widths}
+    assert experiment.he_start == he_start
+    same = {"name": name, "shows": experiment.shows, "model": experiment.model, "weights": experiment.weights}
+    assert experiment == replace(base, he_start=he_start, **same)
 
 
 def test_names_say_their_theta_and_rate():

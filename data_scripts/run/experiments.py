@@ -159,16 +159,29 @@ def _queue() -> list[Experiment]:
 
     # (d) SRCNN 9-1-5 under the same trainer, with and without its own layer-wise rate.
     srcnn = MappingProxyType({"kind": "SRCNN", "kernels": [9, 1, 5], "widths": [64, 32], "padding": "valid"})
-    for factor in (0.1, 1.0):
-        config = replace(
+
+    def published(factor: float = 0.1) -> TrainingConfig:
+        return replace(
             ours, steps=20_000, learning_rate=1e-4, clip="none", schedule="constant", weight_decay=0.0,
             last_layer_factor=factor,
         )  # fmt: skip
+
+    for factor in (0.1, 1.0):
         name = "srcnn-915" + ("" if factor == 0.1 else "-one-rate")
         final = (("Set5", (3,)),)
         queue.append(
-            Experiment(name, "chapter 3, table 3's SRCNN", srcnn, config, scales=(3,), patch=33, stride=14,
+            Experiment(name, "chapter 3, table 3's SRCNN", srcnn, published(factor), scales=(3,), patch=33, stride=14,
                        curve=("Set5", (3,)), final=final, weights="package" if factor == 0.1 else "repository")
+        )  # fmt: skip
+
+    # (d*) The layer that SRCNN's authors added without success, from their start and from He's; all else the same.
+    deeper = MappingProxyType({"kind": "SRCNN", "kernels": [9, 1, 1, 5], "widths": [64, 32, 16], "padding": "valid"})
+    for name, model, he_start in (
+        ("srcnn-9115", deeper, False), ("srcnn-9115-he", deeper, True), ("srcnn-915-he", srcnn, True)
+    ):  # fmt: skip
+        queue.append(
+            Experiment(name, "chapter 4, a deeper SRCNN", model, published(), scales=(3,), patch=33, stride=14,
+                       he_start=he_start, curve=("Set5", (3,)), final=(("Set5", (3,)),))
         )  # fmt: skip
 
     # (d') SRCNN by the recipe of the shipped net, on the same images: what stands beside it on the page *Try it*.
