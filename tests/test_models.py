@@ -19,6 +19,7 @@ from vdsr_lib.models import SRCNN, VDSR, count_parameters, silence_
         (VDSR(bias=False), 664_704, 0),
         (SRCNN(), 8_032, 97),
         (SRCNN((9, 5, 5)), 57_184, 97),
+        (SRCNN((9, 1, 1, 5), (64, 32, 16)), 81 * 64 + 64 * 32 + 32 * 16 + 25 * 16, 64 + 32 + 16 + 1),
         (VDSR(2, 3), 54, 4),
     ],
 )
@@ -116,26 +117,27 @@ def test_valid_srcnn_is_the_middle_of_the_padded_one():
     assert torch.allclose(valid(x), same(x)[..., 6:-6, 6:-6], atol=1e-6)
 
 
-def test_replicating_srcnn_repeats_the_edge_before_each_layer():
+@pytest.mark.parametrize(("kernels", "widths"), [((5, 1, 3), (4, 3)), ((5, 1, 1, 3), (4, 3, 2))])
+def test_replicating_srcnn_repeats_the_edge_before_each_layer(kernels, widths):
     torch.manual_seed(0)
-    network, x = SRCNN((5, 1, 3), (4, 3), padding="replicate").double(), torch.rand(1, 1, 9, 7).double()
+    network, x = SRCNN(kernels, widths, padding="replicate").double(), torch.rand(1, 1, 9, 7).double()
     for conv in network.convs:
         nn.init.normal_(conv.weight)
         nn.init.normal_(conv.bias)
     features = x.numpy()[0]
     for k, conv in enumerate(network.convs):
-        kernels, biases = conv.weight.detach().numpy(), conv.bias.detach().numpy()
+        banks, biases = conv.weight.detach().numpy(), conv.bias.detach().numpy()
         features = np.stack(
             [
                 sum(
                     ndimage.correlate(channel, kernel, mode="nearest")
                     for channel, kernel in zip(features, bank, strict=True)
                 )
-                for bank in kernels
+                for bank in banks
             ]
         )
         features += biases[:, None, None]
-        features = np.maximum(features, 0) if k < 2 else features
+        features = np.maximum(features, 0) if k < len(kernels) - 1 else features
     assert np.allclose(network(x).detach().numpy()[0], features, atol=1e-12)
 
 
@@ -152,6 +154,7 @@ def test_vdsr_names_wrong_arguments(arguments):
         ({"kernels": (9, 2, 5)}, "kernels"),
         ({"kernels": (9, 1.0, 5)}, "kernels"),
         ({"widths": (64,)}, "widths"),
+        ({"kernels": (9, 1, 1, 5)}, "widths must be 3 whole numbers"),
         ({"widths": (64, 0)}, "widths"),
         ({"padding": "reflect"}, "reflect"),
     ],

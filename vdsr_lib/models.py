@@ -75,32 +75,34 @@ def silence_(network: nn.Module) -> None:
 
 
 class SRCNN(nn.Module):
-    """Dong et al.'s three layers: patch extraction, non-linear mapping, reconstruction.
+    """Dong et al.'s three layers: patch extraction, non-linear mapping, reconstruction; or more, as they tried.
 
     Args:
-        kernels: side of the three kernels, odd. (9, 1, 5) has 8,032 weights and sees 13×13 pixels;
-            (9, 5, 5) has 57,184 weights and sees 17×17.
-        widths: channels after the first and the second layer.
+        kernels: side of each kernel, odd; three or more. (9, 1, 5) has 8,032 weights and sees 13×13 pixels;
+            (9, 5, 5) has 57,184 weights and sees 17×17; (9, 1, 1, 5) is one of the deeper ones.
+        widths: channels after each layer but the last.
         padding: `"same"` pads with zeros so that the size stays; `"replicate"` repeats the edge before each
             layer, as the original did in testing; `"valid"` does not pad, as the original did in
-            training, and returns `sum(kernels) − 3` pixels less on each axis.
+            training, and returns `sum(kernels) − len(kernels)` pixels less on each axis.
 
-    Source: Dong et al. 2014, section 3.
+    Errors: `InputError` for fewer kernels, even ones, another number of widths, or another padding.
+
+    Source: Dong et al. 2014, section 3; deeper: Dong et al. 2016, section 4.3.3.
     Paper: section 2.1. Chapter: 3.
     """
 
     def __init__(
         self,
-        kernels: tuple[int, int, int] = (9, 1, 5),
-        widths: tuple[int, int] = (64, 32),
+        kernels: tuple[int, ...] = (9, 1, 5),
+        widths: tuple[int, ...] = (64, 32),
         *,
         padding: str = "same",
     ):
         super().__init__()
-        if len(kernels) != 3 or not all(isinstance(k, int) and k >= 1 and k % 2 == 1 for k in kernels):
-            raise InputError(f"kernels must be three odd sides, got {kernels!r}")
-        if len(widths) != 2 or not all(isinstance(w, int) and w >= 1 for w in widths):
-            raise InputError(f"widths must be two whole numbers >= 1, got {widths!r}")
+        if len(kernels) < 3 or not all(isinstance(k, int) and k >= 1 and k % 2 == 1 for k in kernels):
+            raise InputError(f"kernels must be three or more odd sides, got {kernels!r}")
+        if len(widths) != len(kernels) - 1 or not all(isinstance(w, int) and w >= 1 for w in widths):
+            raise InputError(f"widths must be {len(kernels) - 1} whole numbers >= 1, got {widths!r}")
         if padding not in ("same", "replicate", "valid"):
             raise InputError(f"padding must be 'same', 'replicate' or 'valid', got {padding!r}")
         self.kernels, self.widths, self.padding = kernels, widths, padding
@@ -113,7 +115,7 @@ class SRCNN(nn.Module):
                 padding=0 if padding == "valid" else kernels[k] // 2,
                 padding_mode="replicate" if padding == "replicate" else "zeros",
             )
-            for k in range(3)
+            for k in range(len(kernels))
         )
         self.reset_parameters()
 
@@ -128,9 +130,11 @@ class SRCNN(nn.Module):
     def forward(self, interpolated: Tensor) -> Tensor:
         """High-resolution luma from interpolated luma, `(N, 1, H, W)` in [0, 1]."""
         check_luma_batch(interpolated)
-        patches = torch.relu_(self.convs[0](interpolated))  # (N, 64, H, W)
-        mapped = torch.relu_(self.convs[1](patches))  # (N, 32, H, W)
-        return self.convs[2](mapped)  # (N, 1, H, W)
+        *inner, last = self.convs
+        described = interpolated
+        for conv in inner:
+            described = torch.relu_(conv(described))  # (N, 64, H, W), then (N, 32, H, W)
+        return last(described)  # (N, 1, H, W)
 
 
 def check_luma_batch(x: Tensor) -> None:
