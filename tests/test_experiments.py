@@ -110,6 +110,13 @@ def test_a_deeper_srcnn_differs_in_its_layers_and_its_start_alone(name, kernels,
     assert experiment == replace(base, he_start=he_start, **same)
 
 
+def test_the_deeper_srcnn_is_trained_well_by_the_fair_ones_recipe():
+    deep, fair = EXPERIMENTS["srcnn-9115-fair"], EXPERIMENTS["srcnn-915-fair"]
+    assert dict(deep.model) == dict(EXPERIMENTS["srcnn-9115"].model)
+    same = {"name": deep.name, "shows": deep.shows, "model": deep.model, "weights": deep.weights}
+    assert deep == replace(fair, **same)
+
+
 def test_names_say_their_theta_and_rate():
     for name, experiment in EXPERIMENTS.items():
         if theta := re.search(r"theta-(\de-\d)", name):

@@ -217,10 +217,10 @@ def _queue() -> list[Experiment]:
     fair = fair_srcnn(
         "srcnn-915-fair", steps=60_000, optimizer="muon", learning_rate=0.03, momentum=0.95, log_every=500
     )
-    queue.append(
-        replace(fair, curve=("Set5", (3,)), curve_every_epochs=10.0, weights="package",
-                final=tuple((name, (3,)) for name in (PARTS, "Set5", "Set14", "B100")))
-    )  # fmt: skip
+    fair = replace(fair, curve=("Set5", (3,)), curve_every_epochs=10.0, weights="package",
+                   final=tuple((name, (3,)) for name in (PARTS, "Set5", "Set14", "B100")))  # fmt: skip
+    queue += [fair, replace(fair, name="srcnn-9115-fair", shows="chapter 4, a deeper SRCNN", model=deeper,
+                            weights="repository")]  # fmt: skip
 
     # (e) Depth: the same steps for each; and plain nets, to show what fails. (f) Table 2: which scales a net was
     # trained on, as often for each patch. The whole schedule is a night a net here; these see a part of it, in
