@@ -8,7 +8,6 @@ reproduced stays, and says so.
 from __future__ import annotations
 
 import json
-import re
 import statistics
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
@@ -140,7 +139,7 @@ def make_row(
         spread=round(statistics.stdev(values), 4) if len(values) > 1 else None,
         steps_done=first.steps_done if first else 0,
         steps_planned=first.steps_planned if first else 0,
-        machine=re.sub(r"\b1 threads", "1 thread", first.machine) if first else "",
+        machine=first.machine if first else "",
         commit=first.commit if first else "",
         command=first.command if first else command,
         note=note,
