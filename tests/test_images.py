@@ -1,5 +1,6 @@
 """Colour by known numbers and against scikit-image; files good and bad; atomic writes."""
 
+import io
 import os
 import struct
 import threading
@@ -314,3 +315,29 @@ def test_a_file_of_more_than_8_bits_is_refused(tmp_path, mode):
     Image.new(mode, (3, 2)).save(tmp_path / "a.tif")
     with pytest.raises(ImageError, match=f"mode {mode} is not 8-bit, wanted an 8-bit image$"):
         read_image(tmp_path / "a.tif")
+
+
+def test_any_image_comes_out_in_double_precision():
+    for image in (np.zeros((2, 2), np.float32), np.zeros((2, 2), np.float16), np.zeros((2, 2), np.uint16)):
+        assert images.to_8_bit_scale(image, None if image.dtype == np.uint16 else 1).dtype == np.float64
+
+
+def test_what_is_uint8_already_is_handed_through():
+    image = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    assert images.to_uint8(image) is image
+    assert images.to_uint8(image, data_range=255) is image
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name")
+def test_of_an_endless_pipe_no_more_is_read_than_tells_that_it_is_too_long(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe")
+    asked = []
+
+    class Endless(io.BytesIO):
+        def read(self, size=-1):
+            asked.append(size)
+            return b"x"
+
+    monkeypatch.setattr(images, "open", lambda *_: Endless(), raising=False)
+    assert images.read_pipe(tmp_path / "pipe") == b"x"
+    assert asked == [images.MAX_PIPE + 1]

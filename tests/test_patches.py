@@ -96,3 +96,9 @@ def test_a_stride_of_one_pixel_is_the_densest():
 def test_a_scale_that_gives_no_patch_does_not_end_the_picture():
     assert len(extract_patches([np.zeros((3, 3), np.uint8)], (4, 2), size=1, stride=1)) == 4  # too small for 4
     assert len(extract_patches([np.zeros((5, 5), np.uint8)], (4, 5), size=5)) == 1  # 4 x 4 after the crop for 4
+
+
+def test_patches_are_counted_at_the_papers_size_unless_another_is_asked_for():
+    shapes = [(123, 164), (84, 90)]
+    assert count_patches(shapes) == count_patches(shapes, (2, 3, 4), size=41, stride=41)
+    assert count_patches(shapes) not in (count_patches(shapes, size=42), count_patches(shapes, stride=42))

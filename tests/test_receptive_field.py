@@ -325,3 +325,9 @@ def test_the_effective_field_leaves_the_network_as_it_was():
     network = VDSR(2, 3)
     effective(network, torch.rand(1, 1, 7, 7))
     assert {p.dtype for p in network.parameters()} == {torch.float32}
+
+
+def test_a_gradient_too_small_to_tell_from_none_is_refused():
+    layers = [nn.Conv2d(1, 1, (3, 1), padding=(1, 0)) for _ in range(1150)]
+    with pytest.raises(InputError, match="1150 layers leaves the range of float64"):
+        measured(nn.Sequential(*layers))

@@ -687,3 +687,43 @@ class TestCuda:
         x, y = moved.batch(torch.arange(4), torch.arange(4))
         assert x.is_cuda
         assert y.is_cuda
+
+
+def test_a_stretch_says_just_this_of_itself(patches):
+    state = train(small_net(), patches, replace(SGD, steps=2))
+    assert [set(stretch) for stretch in state.stretches] == [
+        {"from_step", "to_step", "precision", "machine", "torch_version"}
+    ]
+    assert (state.stretches[0]["from_step"], state.stretches[0]["to_step"]) == (0, 2)
+
+
+def test_fp16_begins_with_a_scale_that_a_sum_over_pixels_can_bear(patches):
+    state = train(small_net(), patches, replace(SGD, steps=1, precision="fp16"))
+    assert state.scaler.get_scale() == 2**8
+
+
+def test_no_checkpoint_is_written_before_its_time(tmp_path, monkeypatch):
+    from vdsr_lib.training import callbacks
+
+    written, clock = [], [100.0]
+    monkeypatch.setattr(callbacks, "save_checkpoint", lambda state, path: written.append(path))
+    monkeypatch.setattr(callbacks.time, "monotonic", lambda: clock[0])
+    checkpointer = Checkpointer(tmp_path / "a.safetensors", seconds=60)
+    for clock[0], wanted in ((101.0, 0), (159.0, 0), (160.0, 1), (219.0, 1), (220.0, 2)):
+        checkpointer(SimpleNamespace(finished=False, is_main=True))
+        assert len(written) == wanted, clock
+    checkpointer(SimpleNamespace(finished=True, is_main=True))
+    assert len(written) == 3
+
+
+def test_the_bar_shows_the_entry_of_this_step_alone():
+    bar = Progress(file=io.StringIO())
+
+    def told(step, *history):
+        bar(SimpleNamespace(is_main=True, total_steps=9, step=step, finished=False, history=list(history)))
+        return bar.bar.postfix or ""
+
+    assert told(1) == ""
+    assert "loss=2" in told(2, {"step": 1, "loss": 1.0}, {"step": 2, "loss": 2.0})
+    assert "loss=2" in told(3, {"step": 2, "loss": 5.0})  # nothing of step 3 yet: what stood there stays
+    bar.bar.close()
