@@ -360,11 +360,3 @@ def test_an_edge_between_black_and_white_overshoots_into_neither(dtype):
         assert (large.min(), large.max()) == (0, np.iinfo(dtype).max)
         assert (np.diff(large, axis=0) >= 0).all()
         assert (np.diff(large, axis=1) >= 0).all()
-
-
-@pytest.mark.parametrize("kind", [np.asarray, torch.tensor])
-def test_what_overshoots_white_is_white_and_does_not_wrap(kind):
-    edge = np.repeat([[0] * 6 + [255] * 6], 12, axis=0).astype(np.uint8)
-    large = np.asarray(imresize(kind(edge), 2)).astype(int)
-    assert (large.min(), large.max()) == (0, 255)
-    assert (np.diff(large, axis=1) >= 0).all()

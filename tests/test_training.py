@@ -689,31 +689,9 @@ class TestCuda:
         assert y.is_cuda
 
 
-def test_a_stretch_says_just_this_of_itself(patches):
-    state = train(small_net(), patches, replace(SGD, steps=2))
-    assert [set(stretch) for stretch in state.stretches] == [
-        {"from_step", "to_step", "precision", "machine", "torch_version"}
-    ]
-    assert (state.stretches[0]["from_step"], state.stretches[0]["to_step"]) == (0, 2)
-
-
 def test_fp16_begins_with_a_scale_that_a_sum_over_pixels_can_bear(patches):
     state = train(small_net(), patches, replace(SGD, steps=1, precision="fp16"))
     assert state.scaler.get_scale() == 2**8
-
-
-def test_no_checkpoint_is_written_before_its_time(tmp_path, monkeypatch):
-    from vdsr_lib.training import callbacks
-
-    written, clock = [], [100.0]
-    monkeypatch.setattr(callbacks, "save_checkpoint", lambda state, path: written.append(path))
-    monkeypatch.setattr(callbacks.time, "monotonic", lambda: clock[0])
-    checkpointer = Checkpointer(tmp_path / "a.safetensors", seconds=60)
-    for clock[0], wanted in ((101.0, 0), (159.0, 0), (160.0, 1), (219.0, 1), (220.0, 2)):
-        checkpointer(SimpleNamespace(finished=False, is_main=True))
-        assert len(written) == wanted, clock
-    checkpointer(SimpleNamespace(finished=True, is_main=True))
-    assert len(written) == 3
 
 
 def test_the_bar_shows_the_entry_of_this_step_alone():
