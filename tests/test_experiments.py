@@ -117,6 +117,23 @@ def test_the_deeper_srcnn_is_trained_well_by_the_fair_ones_recipe():
     assert deep == replace(fair, **same)
 
 
+def test_the_papers_questions_differ_in_what_is_asked_alone():
+    base, shipped = EXPERIMENTS["modern-scales-234"], EXPERIMENTS["vdsr-291"]
+    assert (base.config.steps, base.config.batch_size, base.patch, base.model["depth"]) == (10_000, 16, 41, 20)
+    assert (base.training_set, base.held_out, base.scales) == (shipped.training_set, shipped.held_out, (2, 3, 4))
+    asked = [e for name, e in EXPERIMENTS.items() if name.startswith("modern-")]
+    assert len(asked) == 8
+    for e in asked:
+        kind, what = e.name.split("-")[1:3]
+        scales = tuple(map(int, what)) if kind == "scales" else base.scales
+        depth = int(what) if kind == "depth" else 20
+        seed = int(e.name.endswith("-seed1"))
+        same = {"name": e.name, "config": replace(base.config, seed=seed), "scales": scales,
+                "curve": (base.curve[0], scales)}  # fmt: skip
+        assert e == replace(base, model=e.model, **same), e.name
+        assert dict(e.model) == {**base.model, "depth": depth}
+
+
 def test_names_say_their_theta_and_rate():
     for name, experiment in EXPERIMENTS.items():
         if theta := re.search(r"theta-(\de-\d)", name):
