@@ -74,6 +74,19 @@ def test_a_record_is_made_once_and_goes_on(tmp_path, monkeypatch):
     assert again.scores == first.scores == runs.read_run(tmp_path / "fractional-bicubic.json").scores
 
 
+def test_a_whole_record_is_not_touched_when_nothing_is_computed(tmp_path):
+    fractional.record("bicubic", tmp_path, sets=[fractional.MIDDLES], scales=[2])
+    path = tmp_path / "fractional-bicubic.json"
+    old = replace(runs.read_run(path), finished="2020-01-01T00:00:00Z", machine="another")
+    runs.write_run(old, path)
+    before = path.read_bytes()
+    assert fractional.record("bicubic", tmp_path, sets=[fractional.MIDDLES], scales=[2]) == runs.read_run(path)
+    assert path.read_bytes() == before
+    more = fractional.record("bicubic", tmp_path, sets=[fractional.MIDDLES], scales=[2, 3])
+    assert more.finished > old.finished
+    assert set(more.scores[fractional.MIDDLES]) == {"2", "3"}
+
+
 def test_other_weights_are_scored_anew(tmp_path):
     first = fractional.record("bicubic", tmp_path, sets=[fractional.MIDDLES], scales=[2])
     wrong = {fractional.MIDDLES: {"2": {"camera": {"psnr": 1.0}}}}

@@ -68,18 +68,24 @@ def record(
         config={"weights_sha256": weights},
         notes=f"PSNR on luma, all in float, by vdsr_lib.evaluation.psnr_real; {MIDDLES} are {SIDE} x {SIDE}.",
     )
+    whole = False
     if path.exists() and (before := runs.read_run(path)).config == result.config:
+        whole = before.status == "done"
         result = replace(result, scores=before.scores, seconds=before.seconds)
     for set_name in sets:
         images = images_of(set_name)
         for scale in scales:
             stored = result.scores.setdefault(set_name, {}).setdefault(f"{scale:g}", {})
+            missing = [name for name in images if name not in stored]
             start = time.perf_counter()
-            for name, image in images.items():
-                if name not in stored:
-                    stored[name] = {"psnr": round(psnr_real(image, scale, network), 5)}
-            result = replace(result, seconds=round(result.seconds + time.perf_counter() - start, 2))
-            runs.write_run(result, path)
+            for name in missing:
+                stored[name] = {"psnr": round(psnr_real(images[name], scale, network), 5)}
+            if missing:
+                whole = False
+                result = replace(result, seconds=round(result.seconds + time.perf_counter() - start, 2))
+                runs.write_run(result, path)
+    if whole:  # nothing was computed: the record stays as it is, with its date and machine
+        return before
     result = replace(result, status="done", finished=now())
     runs.write_run(result, path)
     return result
