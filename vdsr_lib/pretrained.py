@@ -26,7 +26,7 @@ from .models import SRCNN, VDSR
 
 AUTHORS = "authors"
 
-DEFAULT = "vdsr-291"
+DEFAULT = "vdsr-291-long"
 """The network to upscale with: the one that the book calls ours. It was chosen on held-out training pictures."""
 
 DEFAULT_SRCNN = "srcnn-291"

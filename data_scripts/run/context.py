@@ -1,4 +1,4 @@
-"""How much context a network needs: `python -m data_scripts.context [--methods authors vdsr-291]`.
+"""How much context a network needs: `python -m data_scripts.context [--methods authors vdsr-291-long]`.
 
 One record for each method, `context-METHOD.json`; chapter 2 shows them. At some steep places of a picture the network
 gets a window only, of growing side, and restores the pixel in its middle. Around the window stand zeros, or the window

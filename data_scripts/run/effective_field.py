@@ -1,4 +1,4 @@
-"""How far a trained network looks: `python -m data_scripts.effective_field [--methods authors vdsr-291]`.
+"""How far a trained network looks: `python -m data_scripts.effective_field [--methods authors vdsr-291-long]`.
 
 One record for each method, `effective-field-METHOD.json`; chapter 2 shows that of the authors' weights, which no page
 downloads. The squared gradient of one output pixel, without the added input, is averaged over windows of a picture and
